@@ -1,0 +1,12 @@
+//! MQTT 3.1.1 without I/O: bytes in, packets and decisions out.
+
+pub mod codec;
+pub mod error;
+pub mod limits;
+pub mod packet;
+mod reader;
+mod writer;
+
+pub use codec::decode;
+pub use error::{DecodeError, EncodeError};
+pub use limits::DecodeLimits;

@@ -1,0 +1,10 @@
+//! The wire format, judged by bytes that were written down from the specification, not by our own encoder.
+
+#[cfg(test)]
+mod malformed;
+#[cfg(test)]
+mod notation;
+#[cfg(test)]
+mod packets;
+#[cfg(test)]
+mod properties;
