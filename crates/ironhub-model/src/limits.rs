@@ -1,0 +1,122 @@
+//! Every limit on what comes from outside, in one file. The unit is part of the name.
+//!
+//! Sources: Azure documentation "IoT Hub quotas and throttling", "Understand and use device twins", "Create and read
+//! IoT Hub messages", "Understand cloud-to-device messaging", "Understand and invoke direct methods".
+
+use std::time::Duration;
+
+/// Longest device or module ID, in bytes (its alphabet is ASCII).
+pub const ID_BYTES_MAX: usize = 128;
+/// Longest status reason, in characters.
+pub const STATUS_REASON_CHARS_MAX: usize = 128;
+/// Longest name of a shared access policy.
+pub const POLICY_NAME_CHARS_MAX: usize = 64;
+/// Shared access policies of one hub.
+pub const POLICIES_MAX: usize = 16;
+/// Shortest symmetric key once decoded.
+pub const KEY_BYTES_MIN: usize = 16;
+/// Longest symmetric key once decoded.
+pub const KEY_BYTES_MAX: usize = 64;
+/// Length of the keys that the hub generates.
+pub const KEY_BYTES_GENERATED: usize = 32;
+/// Longest SAS token that is looked at: a hub name, two ids encoded twice, signature and policy fit several times.
+pub const SAS_TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// Modules of one device, system modules not counted.
+pub const MODULES_PER_DEVICE_MAX: usize = 50;
+/// Identities in one bulk registry call.
+pub const BULK_REGISTRY_ITEMS_MAX: usize = 100;
+/// Largest `top` of `GET /devices`; also what a missing or odd value means.
+pub const DEVICES_TOP_MAX: usize = 1000;
+/// X.509 CA certificates of one hub.
+pub const CA_CERTIFICATES_MAX: usize = 25;
+
+/// Largest device-to-cloud message: body, system property values, application property names and values.
+pub const D2C_MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// Largest cloud-to-device message, counted the same way.
+pub const C2D_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Longest message ID.
+pub const MESSAGE_ID_CHARS_MAX: usize = 128;
+/// Largest MQTT packet: the largest message, its topic (percent-encoding may triple a property) and the headers.
+pub const MQTT_PACKET_BYTES_MAX: usize = D2C_MESSAGE_BYTES_MAX + 65_535 + 16;
+// An MQTT packet must carry the largest message plus its topic.
+const _: () = assert!(D2C_MESSAGE_BYTES_MAX < MQTT_PACKET_BYTES_MAX);
+/// Largest MQTT packet before CONNECT is accepted; with the TLS buffers below 64 KiB.
+pub const MQTT_CONNECT_BYTES_MAX: usize = 16 * 1024;
+/// Topic filters of one MQTT session. Microsoft's SDKs need five.
+pub const SUBSCRIPTIONS_PER_SESSION_MAX: usize = 16;
+/// QoS 1 messages of one connection that wait for their PUBACK before the hub stops reading.
+pub const D2C_IN_FLIGHT_PER_CONNECTION_MAX: usize = 1024;
+/// Bytes of such messages.
+pub const D2C_IN_FLIGHT_BYTES_PER_CONNECTION_MAX: usize = 4 * 1024 * 1024;
+/// Cloud-to-device messages sent to an MQTT connection and not yet acknowledged.
+pub const C2D_IN_FLIGHT_PER_CONNECTION_MAX: usize = 16;
+
+/// Longest keep-alive that counts on the server side: 29.45 minutes.
+pub const KEEP_ALIVE_MAX: Duration = Duration::from_secs(1767);
+/// How long a fresh connection may take to send CONNECT.
+pub const CONNECT_WAIT_MAX: Duration = Duration::from_secs(30);
+/// How long a connection may be stalled by the hub before it is closed without acknowledgement.
+pub const STALL_MAX: Duration = Duration::from_secs(20);
+
+/// Messages in one device's cloud-to-device queue, invisible ones included.
+pub const C2D_QUEUE_MESSAGES_MAX: u32 = 50;
+/// Time to live of a C2D or feedback message when the sender names none, and its bounds.
+pub const C2D_TTL_DEFAULT: Duration = Duration::from_hours(1);
+/// Shortest configurable time to live.
+pub const C2D_TTL_MIN: Duration = Duration::from_mins(1);
+/// Longest configurable time to live.
+pub const C2D_TTL_MAX: Duration = Duration::from_hours(48);
+/// Delivery attempts before a C2D message is dead-lettered, unless configured.
+pub const C2D_DELIVERY_COUNT_DEFAULT: u32 = 10;
+/// Largest configurable delivery count.
+pub const C2D_DELIVERY_COUNT_MAX: u32 = 100;
+/// How long a received C2D message stays invisible, unless the receiver asks for another time.
+pub const C2D_LOCK_DEFAULT: Duration = Duration::from_mins(1);
+/// Longest lock that an HTTPS receiver may ask for.
+pub const C2D_LOCK_MAX: Duration = Duration::from_mins(5);
+/// Feedback records in one batch.
+pub const FEEDBACK_BATCH_RECORDS_MAX: usize = 64;
+
+/// Largest direct method payload, each way.
+pub const METHOD_PAYLOAD_BYTES_MAX: usize = 128 * 1024;
+/// Longest direct method name.
+pub const METHOD_NAME_CHARS_MAX: usize = 100;
+/// Shortest response timeout of a direct method.
+pub const METHOD_RESPONSE_TIMEOUT_MIN: Duration = Duration::from_secs(5);
+/// Longest response timeout of a direct method.
+pub const METHOD_RESPONSE_TIMEOUT_MAX: Duration = Duration::from_mins(5);
+/// Response timeout when the caller names none.
+pub const METHOD_RESPONSE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+/// Longest time that a call waits for its device to connect; the default is not to wait.
+pub const METHOD_CONNECT_TIMEOUT_MAX: Duration = Duration::from_mins(5);
+/// Direct method calls in flight to one device.
+pub const METHODS_IN_FLIGHT_PER_DEVICE_MAX: usize = 256;
+
+/// Size of a twin's tags, counted by the documented rule.
+pub const TWIN_TAGS_BYTES_MAX: usize = 8 * 1024;
+/// Size of the desired properties, and of the reported ones, counted by the documented rule.
+pub const TWIN_PROPERTIES_BYTES_MAX: usize = 32 * 1024;
+/// Longest property or tag name, in UTF-8 bytes.
+pub const TWIN_KEY_BYTES_MAX: usize = 1024;
+/// Longest string value, in UTF-8 bytes.
+pub const TWIN_STRING_BYTES_MAX: usize = 4096;
+/// Levels of objects and arrays below the section root.
+pub const TWIN_DEPTH_MAX: usize = 10;
+/// Smallest integer in a twin: −2⁵².
+pub const TWIN_INTEGER_MIN: i64 = -4_503_599_627_370_496;
+/// Largest integer in a twin: 2⁵² − 1.
+pub const TWIN_INTEGER_MAX: i64 = 4_503_599_627_370_495;
+
+/// Largest JSON request body of the service API: a bulk call with a hundred full twins fits.
+pub const REQUEST_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Rows of one query page when the caller asks for none.
+pub const QUERY_PAGE_ROWS_DEFAULT: usize = 100;
+/// Largest query page; a larger wish is cut to it.
+pub const QUERY_PAGE_ROWS_MAX: usize = 1000;
+
+/// Partitions of the event log.
+pub const PARTITIONS_MAX: u32 = 32;
+/// Partitions of a fresh hub unless configured.
+pub const PARTITIONS_DEFAULT: u32 = 4;
+/// Consumer groups of the built-in endpoint, `$Default` included.
+pub const CONSUMER_GROUPS_MAX: usize = 20;
