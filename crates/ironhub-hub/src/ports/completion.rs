@@ -1,0 +1,107 @@
+//! Tells a submitter that its record has become durable, at the cost of a number.
+//!
+//! A log commits its records in the order of submission, so one rising number (the watermark) says of every record
+//! whether it is durable. Waking goes once to each waiting task per batch, not once per record.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// Everything up to this ticket, inclusive, is durable. Owned by the log's committer; only ever rises.
+#[derive(Debug)]
+pub struct Watermark {
+    durable: watch::Sender<u64>,
+}
+
+/// A record's place in the order of submission to one log.
+#[derive(Debug, Clone)]
+pub struct Completion {
+    ticket: u64,
+    watermark: Arc<Watermark>,
+}
+
+/// The log has stopped; whether the record is durable is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the event log has stopped")]
+pub struct LogStopped;
+
+impl Watermark {
+    /// Nothing is durable yet; tickets start at 1.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            durable: watch::Sender::new(0),
+        })
+    }
+
+    /// The completion of the record with this ticket.
+    pub fn completion(self: &Arc<Self>, ticket: u64) -> Completion {
+        Completion {
+            ticket,
+            watermark: Arc::clone(self),
+        }
+    }
+
+    /// Declares everything up to `ticket` durable and wakes whoever waits.
+    pub fn advance(&self, ticket: u64) {
+        self.durable.send_if_modified(|durable| {
+            let risen = ticket > *durable;
+            *durable = (*durable).max(ticket);
+            risen
+        });
+    }
+
+    /// The highest durable ticket.
+    pub fn durable(&self) -> u64 {
+        *self.durable.borrow()
+    }
+
+    /// A receiver that sees each rise; for connections that wait for many completions at once.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.durable.subscribe()
+    }
+}
+
+impl Completion {
+    /// Is the record durable by now?
+    pub fn is_durable(&self) -> bool {
+        self.watermark.durable() >= self.ticket
+    }
+
+    /// The place in the order of submission.
+    pub fn ticket(&self) -> u64 {
+        self.ticket
+    }
+
+    /// The log's watermark; the same for all completions of one journal.
+    pub fn watermark(&self) -> &Arc<Watermark> {
+        &self.watermark
+    }
+
+    /// Resolves when the record is durable.
+    pub async fn durable(&self) -> Result<(), LogStopped> {
+        let mut durable = self.watermark.subscribe();
+        durable
+            .wait_for(|durable| *durable >= self.ticket)
+            .await
+            .map(|_| ())
+            .map_err(|_| LogStopped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_rise_completes_all_up_to_it() {
+        let watermark = Watermark::new();
+        let (first, second) = (watermark.completion(1), watermark.completion(2));
+        assert!(!first.is_durable());
+        let waiting = tokio::spawn(async move { second.durable().await });
+        watermark.advance(2);
+        watermark.advance(1);
+        assert!(first.is_durable());
+        assert_eq!(watermark.durable(), 2);
+        assert_eq!(waiting.await.unwrap(), Ok(()));
+    }
+}
