@@ -2,6 +2,7 @@
 
 pub mod codec;
 pub mod error;
+pub mod filter;
 pub mod limits;
 pub mod packet;
 mod reader;
