@@ -3,6 +3,7 @@
 pub mod codec;
 pub mod error;
 pub mod filter;
+pub mod inflight;
 pub mod limits;
 pub mod packet;
 mod reader;
