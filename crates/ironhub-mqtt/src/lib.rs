@@ -1,5 +1,6 @@
 //! MQTT 3.1.1 without I/O: bytes in, packets and decisions out.
 
+pub mod ack_queue;
 pub mod codec;
 pub mod error;
 pub mod filter;
