@@ -5,6 +5,7 @@ pub mod codec;
 pub mod error;
 pub mod filter;
 pub mod inflight;
+pub mod keep_alive;
 pub mod limits;
 pub mod packet;
 mod reader;
