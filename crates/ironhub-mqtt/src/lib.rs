@@ -2,6 +2,7 @@
 
 pub mod ack_queue;
 pub mod codec;
+pub mod connection;
 pub mod error;
 pub mod filter;
 pub mod inflight;
