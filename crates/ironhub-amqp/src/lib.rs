@@ -1,12 +1,13 @@
 //! AMQP 1.0 without I/O: bytes in, bytes out, no sockets and no clock.
 //!
-//! [`types`] is the codec: borrowed views over received bytes, and writers that append
+//! Two layers. [`types`] and [`message`] are the codec: borrowed views over received bytes, and writers that append
 //! to a `Vec<u8>`. A value that was decoded has been checked to its last nested byte, so reading it cannot fail.
 //!
 //! "AMQP 1.0" in the documentation of this crate means the OASIS standard "Advanced Message Queuing Protocol Version
 //! 1.0", parts 1 (types), 2 (transport), 3 (messaging) and 5 (security).
 
 pub mod limits;
+pub mod message;
 
 /// The AMQP type system (AMQP 1.0 part 1): values, their decoder and their encoder.
 pub mod types {
