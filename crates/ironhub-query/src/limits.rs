@@ -1,0 +1,13 @@
+//! The bounds of a query's text and of what it may hold in memory.
+
+/// Longest query text, in characters (Azure docs: "IoT Hub quotas and throttling").
+pub const QUERY_CHARS_MAX: usize = 8192;
+
+/// Deepest nesting of parentheses, `NOT` and unary minus; each level costs the parser a fixed amount of stack.
+pub const DEPTH_MAX: usize = 64;
+
+/// Most columns of a SELECT. Each may copy a whole twin section, so this bounds a result row.
+pub const COLUMNS_MAX: usize = 64;
+
+/// Longest piece of the query that an error quotes, in characters.
+pub(crate) const FOUND_CHARS_MAX: usize = 40;
