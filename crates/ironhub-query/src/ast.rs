@@ -81,7 +81,7 @@ impl Query {
         self.top
     }
 
-    /// Whether result rows are made of groups of rows, not of single rows.
+    /// Whether result rows are made of groups of rows, by an [`Aggregator`](crate::Aggregator), not of single rows.
     pub fn is_aggregate(&self) -> bool {
         !self.group_by.is_empty()
             || self

@@ -19,7 +19,9 @@
 //!
 //! What the language does not have (ORDER BY, JOIN, DISTINCT, …) is refused with its name and position, never ignored.
 
+mod aggregate;
 mod ast;
+mod candidates;
 mod error;
 mod eval;
 mod functions;
@@ -30,6 +32,7 @@ mod print;
 mod project;
 mod words;
 
+pub use aggregate::{Aggregator, TooManyGroups};
 pub use ast::{ItemType, Query, Source};
 pub use error::{ParseError, ParseErrorKind};
-pub use limits::{COLUMNS_MAX, DEPTH_MAX, QUERY_CHARS_MAX};
+pub use limits::{COLUMNS_MAX, DEPTH_MAX, GROUP_BYTES_MAX, GROUPS_MAX, QUERY_CHARS_MAX};

@@ -4,7 +4,7 @@ use crate::ast::{ColumnValue, Query, Select};
 
 impl Query {
     /// The result row for a row that matches: the row itself for `SELECT *`, else an object of the selected values, in
-    /// their order and without the undefined ones. Aggregates are left out.
+    /// their order and without the undefined ones. Aggregates are left out: see [`Query::aggregator`].
     pub fn project(&self, row: Value) -> Value {
         let columns = match &self.select {
             Select::All => return row,

@@ -4,3 +4,9 @@
 mod errors;
 #[cfg(test)]
 mod evaluate;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod results;
+#[cfg(test)]
+mod tools;
