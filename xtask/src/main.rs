@@ -1,3 +1,43 @@
-//! The project's automation.
+//! The project's automation, run as `cargo xtask <command>`.
+#![expect(
+    clippy::print_stdout,
+    reason = "a command line tool for people and CI: its output is its product"
+)]
 
-fn main() {}
+mod metadata;
+mod tally;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use crate::{tally::Tally, workspace::Workspace};
+
+/// The project's automation.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Task {
+    /// Check what no compiler checks: layering, file sizes, names, links, manifests.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    match run(&Task::parse()) {
+        Ok(tally) if tally.failed == 0 => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: &Task) -> Result<Tally> {
+    let workspace = Workspace::locate()?;
+    match task {
+        Task::Tidy => tidy::run(&workspace),
+    }
+}
