@@ -4,9 +4,12 @@
     reason = "a command line tool for people and CI: its output is its product"
 )]
 
+mod command;
 mod metadata;
 mod tally;
+mod test;
 mod tidy;
+mod wait;
 mod workspace;
 
 use std::process::ExitCode;
@@ -20,6 +23,8 @@ use crate::{tally::Tally, workspace::Workspace};
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Task {
+    /// Run every check and every test: what CI runs.
+    Test(test::Options),
     /// Check what no compiler checks: layering, file sizes, names, links, manifests.
     Tidy,
 }
@@ -38,6 +43,7 @@ fn main() -> ExitCode {
 fn run(task: &Task) -> Result<Tally> {
     let workspace = Workspace::locate()?;
     match task {
+        Task::Test(options) => Ok(test::run(&workspace, options)),
         Task::Tidy => tidy::run(&workspace),
     }
 }
