@@ -5,6 +5,7 @@
 )]
 
 mod command;
+mod conformance;
 mod metadata;
 mod tally;
 mod test;
@@ -27,6 +28,8 @@ enum Task {
     Test(test::Options),
     /// Check what no compiler checks: layering, file sizes, names, links, manifests.
     Tidy,
+    /// Run Microsoft's unmodified SDKs against a running hub.
+    Conformance(conformance::Options),
 }
 
 fn main() -> ExitCode {
@@ -45,5 +48,6 @@ fn run(task: &Task) -> Result<Tally> {
     match task {
         Task::Test(options) => Ok(test::run(&workspace, options)),
         Task::Tidy => tidy::run(&workspace),
+        Task::Conformance(options) => conformance::run(&workspace, options),
     }
 }

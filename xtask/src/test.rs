@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn chosen_stages() {
-        check(&[], "fmt clippy tidy build unit docs");
+        check(&[], "fmt clippy tidy build unit docs conformance");
         check(&["--only", "unit", "--only", "fmt"], "fmt unit");
         check(
             &["--skip", "conformance", "--skip", "docs"],

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use super::closing;
-use crate::{command, tally::Tally, tidy, workspace::Workspace};
+use crate::{command, conformance, tally::Tally, tidy, workspace::Workspace};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Stage {
@@ -16,6 +16,7 @@ pub(crate) enum Stage {
     Build,
     Unit,
     Docs,
+    Conformance,
 }
 
 /// What came of a stage.
@@ -39,7 +40,15 @@ impl Report {
 }
 
 impl Stage {
-    pub(crate) const ALL: [Self; 6] = [Self::Fmt, Self::Clippy, Self::Tidy, Self::Build, Self::Unit, Self::Docs];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Fmt,
+        Self::Clippy,
+        Self::Tidy,
+        Self::Build,
+        Self::Unit,
+        Self::Docs,
+        Self::Conformance,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -49,6 +58,7 @@ impl Stage {
             Self::Build => "build",
             Self::Unit => "unit",
             Self::Docs => "docs",
+            Self::Conformance => "conformance",
         }
     }
 
@@ -60,6 +70,7 @@ impl Stage {
             Self::Build => "the workspace and the hub's binary, once, for all that follows",
             Self::Unit => "unit, property, contract, transcript and crash tests; examples in the documentation",
             Self::Docs => "the documentation builds, warnings denied",
+            Self::Conformance => "Microsoft's unmodified SDKs against a running hub",
         }
     }
 
@@ -76,6 +87,7 @@ impl Stage {
                     .args(["doc", "--no-deps", "--workspace"])
                     .env("RUSTDOCFLAGS", "-D warnings"),
             ),
+            Self::Conformance => conformance::run(workspace, &conformance::Options::whole_run()).map(Report::of),
         }
     }
 }
