@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::c2d::LockToken;
 use crate::identity::{DeviceId, GenerationId};
 use crate::timestamp::Timestamp;
 
@@ -91,4 +92,15 @@ pub struct FeedbackRecord {
     pub device_id: DeviceId,
     /// Which creation of that device.
     pub device_generation_id: GenerationId,
+}
+
+/// Reports handed to one reader, which completes or abandons them together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedbackBatch {
+    /// Settles the batch.
+    pub lock_token: LockToken,
+    /// At least one, oldest first; at most [`crate::limits::FEEDBACK_BATCH_RECORDS_MAX`].
+    pub records: Vec<FeedbackRecord>,
+    /// When the newest of them was made.
+    pub enqueued_at: Timestamp,
 }

@@ -5,6 +5,7 @@
 
 pub mod access_policy;
 pub mod authentication;
+pub mod c2d;
 pub mod connection_string;
 pub mod event;
 pub mod feedback;
@@ -21,9 +22,10 @@ pub mod timestamp;
 
 pub use access_policy::{AccessPolicy, Permission, Permissions};
 pub use authentication::{Authentication, AuthenticationType};
+pub use c2d::{C2dDelivery, LockToken};
 pub use connection_string::ConnectionString;
 pub use event::{ConsumerGroup, EventSource, Offset, PartitionId, SequenceNumber};
-pub use feedback::{AckRequest, FeedbackRecord, FeedbackStatus};
+pub use feedback::{AckRequest, FeedbackBatch, FeedbackRecord, FeedbackStatus};
 pub use identity::{DeviceId, DeviceIdentity, DeviceStatus, Etag, GenerationId, IdentityId, ModuleId, ModuleIdentity};
 pub use message::{C2dMessage, D2cMessage, SystemProperties};
 pub use method::{MethodCall, MethodName, MethodResponse};
