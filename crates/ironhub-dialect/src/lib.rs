@@ -1,0 +1,5 @@
+//! How Azure IoT Hub says the nouns of a hub, in both directions.
+//!
+//! Text of a protocol stops here: inside the hub there are types. One folder per protocol, one file per feature.
+
+pub mod mqtt;
