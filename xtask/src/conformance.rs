@@ -114,3 +114,24 @@ fn hub_binary(workspace: &Workspace, options: &Options) -> Result<PathBuf> {
     );
     Ok(hub)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{mutants::Mutants, *};
+
+    /// A mistake in a table shows in seconds, not after the build.
+    #[test]
+    fn the_tables_of_the_repository_agree() -> Result<()> {
+        let workspace = Workspace::locate()?;
+        let suites = Suites::parse(&workspace.read("conformance/suites.toml")?)?.chosen(&[])?;
+        let mutants = Mutants::parse(&workspace.read("conformance/mutants.toml")?)?;
+        assert_eq!(
+            mutants.chosen(&suites, &[])?.len(),
+            mutants.len(),
+            "a mutant names a suite that does not exist"
+        );
+        Coverage::parse(&workspace.read("conformance/coverage.toml")?)?;
+        Exclusions::parse(&workspace.read("conformance/exclusions.toml")?)?;
+        Ok(())
+    }
+}

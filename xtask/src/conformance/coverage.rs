@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
-/// Rows are features, columns are clients on a transport.
+/// Rows are features, columns are clients on a transport: one table for devices and one for services.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Coverage {
@@ -19,13 +19,24 @@ pub(crate) struct Coverage {
 #[serde(deny_unknown_fields)]
 struct Column {
     name: String,
+    role: Role,
     #[expect(dead_code, reason = "for readers and for the book's compatibility table")]
     what: String,
+}
+
+/// Which side of the hub a client speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Role {
+    Device,
+    Service,
 }
 
 #[derive(Debug, Deserialize)]
 struct Row {
     feature: String,
+    /// The row has a cell in every column of this role, and in no other.
+    role: Role,
     /// The cases in which the client sees this feature refuse or fail.
     #[serde(default)]
     failure: Vec<String>,
@@ -50,20 +61,23 @@ impl Coverage {
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let coverage: Self = toml::from_str(text).context("conformance/coverage.toml")?;
         let mut features = BTreeSet::new();
+        let mut columns = BTreeSet::new();
+        for Column { name, .. } in &coverage.column {
+            ensure!(columns.insert(name), "coverage.toml: two columns are called {name}");
+        }
         for row in &coverage.row {
             ensure!(
                 features.insert(&row.feature),
                 "coverage.toml: two rows are called {}",
                 row.feature
             );
-            let is_column = |name: &String| coverage.column.iter().any(|column| column.name == *name);
-            let unknown = row.cells.keys().find(|name| !is_column(name));
-            ensure!(
-                unknown.is_none(),
-                "coverage.toml: {}: {} is no column",
-                row.feature,
-                unknown.map_or("", |name| name)
-            );
+            let stray = row
+                .cells
+                .keys()
+                .find(|name| coverage.columns_of(row).all(|column| column.name != **name));
+            if let Some(stray) = stray {
+                bail!("coverage.toml: {}: there is no column {stray} of its role", row.feature);
+            }
         }
         Ok(coverage)
     }
@@ -71,6 +85,10 @@ impl Coverage {
     /// What the table lacks, given the cases that ran and passed or are excused.
     pub(crate) fn gaps(&self, settled: &BTreeSet<&str>) -> Vec<String> {
         self.row.iter().flat_map(|row| self.gaps_of(row, settled)).collect()
+    }
+
+    fn columns_of(&self, row: &Row) -> impl Iterator<Item = &Column> {
+        self.column.iter().filter(move |column| column.role == row.role)
     }
 
     fn gaps_of(&self, row: &Row, settled: &BTreeSet<&str>) -> Vec<String> {
@@ -84,7 +102,7 @@ impl Coverage {
         let failure = gaps_of_failure
             .into_iter()
             .map(|gap| format!("coverage: {} × failure {gap}", row.feature));
-        self.column.iter().flat_map(gaps_of_cell).chain(failure).collect()
+        self.columns_of(row).flat_map(gaps_of_cell).chain(failure).collect()
     }
 }
 
@@ -116,12 +134,19 @@ mod tests {
     const TABLE: &str = r#"
 [[column]]
 name = "py"
+role = "device"
 what = "Python"
 [[column]]
 name = "node"
+role = "device"
 what = "Node"
+[[column]]
+name = "py-service"
+role = "service"
+what = "Python"
 [[row]]
 feature = "twin"
+role = "device"
 failure = ["twin_refused"]
 py = ["twin_get", "twin_patch"]
 node = { na = "the SDK cannot" }
@@ -177,12 +202,15 @@ node = { na = "the SDK cannot" }
 
     #[test]
     fn mistakes_in_the_table() {
+        let stray = |name: &str| format!("coverage.toml: twin: there is no column {name} of its role");
+        check(&TABLE.replace("py = [", "pi = ["), ALL, &[&stray("pi")]);
+        check(&TABLE.replace("py = [", "py-service = ["), ALL, &[&stray("py-service")]);
         check(
-            &TABLE.replace("py = [", "pi = ["),
+            &TABLE.replace("py-service", "py"),
             ALL,
-            &["coverage.toml: twin: pi is no column"],
+            &["coverage.toml: two columns are called py"],
         );
-        let row = "[[row]]\nfeature = \"twin\"\n";
+        let row = "[[row]]\nfeature = \"twin\"\nrole = \"device\"\n";
         check(
             &(TABLE.to_owned() + row),
             ALL,

@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use super::suites::Suite;
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+pub(crate) struct Mutants {
     #[serde(default)]
     mutant: Vec<Mutant>,
 }
@@ -26,25 +26,41 @@ pub(crate) struct Mutant {
     pub(crate) cases: Vec<String>,
 }
 
-/// Reads the mutants of these suites; those named only, when any is named.
-pub(crate) fn parse(text: &str, suites: &[Suite], names: &[String]) -> Result<Vec<Mutant>> {
-    let file: File = toml::from_str(text).context("conformance/mutants.toml")?;
-    let mut known = BTreeSet::new();
-    for mutant in &file.mutant {
-        ensure!(
-            known.insert(&mutant.name),
-            "mutants.toml: two mutants are called {}",
-            mutant.name
-        );
-        ensure!(!mutant.cases.is_empty(), "mutants.toml: {} names no case", mutant.name);
+impl Mutants {
+    /// Fewest mutants of the whole table: every feature of the hub is broken at least once.
+    pub(crate) const MIN: usize = 25;
+
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let mutants: Self = toml::from_str(text).context("conformance/mutants.toml")?;
+        let mut names = BTreeSet::new();
+        for mutant in &mutants.mutant {
+            ensure!(
+                names.insert(&mutant.name),
+                "mutants.toml: two mutants are called {}",
+                mutant.name
+            );
+            ensure!(!mutant.cases.is_empty(), "mutants.toml: {} names no case", mutant.name);
+        }
+        Ok(mutants)
     }
-    if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
-        bail!("there is no mutant {unknown}");
+
+    pub(crate) fn len(&self) -> usize {
+        self.mutant.len()
     }
-    let is_chosen = |mutant: &Mutant| {
-        suites.iter().any(|suite| suite.name == mutant.suite) && (names.is_empty() || names.contains(&mutant.name))
-    };
-    Ok(file.mutant.into_iter().filter(is_chosen).collect())
+
+    /// The mutants of these suites; those named only, when any is named.
+    pub(crate) fn chosen(&self, suites: &[Suite], names: &[String]) -> Result<Vec<&Mutant>> {
+        if let Some(unknown) = names
+            .iter()
+            .find(|name| self.mutant.iter().all(|mutant| mutant.name != **name))
+        {
+            bail!("there is no mutant {unknown}");
+        }
+        let is_chosen = |mutant: &&Mutant| {
+            suites.iter().any(|suite| suite.name == mutant.suite) && (names.is_empty() || names.contains(&mutant.name))
+        };
+        Ok(self.mutant.iter().filter(is_chosen).collect())
+    }
 }
 
 #[cfg(test)]
@@ -59,12 +75,16 @@ mod tests {
         let suites = "[[suite]]\nname = 'a'\nlanguage = 'node'\naddress = 1\ncommand = ['node']\n";
         let suites = Suites::parse(suites).and_then(|suites| suites.chosen(&[])).unwrap();
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        let found = match parse(text, &suites, &names) {
-            Ok(mutants) => mutants
+        let joined = |mutants: &Mutants| {
+            let chosen = mutants.chosen(&suites, &names)?;
+            Ok(chosen
                 .iter()
                 .map(|mutant| mutant.name.clone())
                 .collect::<Vec<_>>()
-                .join(" "),
+                .join(" "))
+        };
+        let found = match Mutants::parse(text).and_then(|mutants| joined(&mutants)) {
+            Ok(names) => names,
             Err(error) => format!("{error:#}"),
         };
         assert_eq!(found, expected);

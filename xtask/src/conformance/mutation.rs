@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::{
     case::Outcome,
-    mutants::{self, Mutant},
+    mutants::{Mutant, Mutants},
     pattern::Pattern,
     run::{Bench, SuiteRun},
     suites::Suite,
@@ -15,10 +15,22 @@ use crate::tally::Tally;
 
 /// Runs the named cases on a sound hub, where they must pass, then on each mutant, where one must fail.
 pub(crate) fn run(bench: &Bench<'_>, suites: &[Suite], names: &[String]) -> Result<Tally> {
-    let mutants = mutants::parse(&bench.workspace.read("conformance/mutants.toml")?, suites, names)?;
+    let table = Mutants::parse(&bench.workspace.read("conformance/mutants.toml")?)?;
+    ensure!(
+        table.len() >= Mutants::MIN,
+        "mutants.toml: {} mutants, {} are needed",
+        table.len(),
+        Mutants::MIN
+    );
+    let mutants = table.chosen(suites, names)?;
+    ensure!(!mutants.is_empty(), "mutants.toml has no mutant for these suites");
     let mut tally = Tally::default();
     for suite in suites {
-        let mutants: Vec<&Mutant> = mutants.iter().filter(|mutant| mutant.suite == suite.name).collect();
+        let mutants: Vec<&Mutant> = mutants
+            .iter()
+            .copied()
+            .filter(|mutant| mutant.suite == suite.name)
+            .collect();
         if !mutants.is_empty() {
             tally = tally + run_suite(bench, suite, &mutants)?;
         }

@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_table_is_judged_with_passed_and_excluded_cases() {
-        let table = "[[column]]\nname='c'\nwhat=''\n[[row]]\nfeature='f'\nfailure=['no']\nc=['yes','later']\n";
+        let table = "[[column]]\nname='c'\nrole='device'\nwhat=''\n[[row]]\nfeature='f'\nrole='device'\nfailure=['no']\nc=['yes','later']\n";
         let coverage = Coverage::parse(table).unwrap();
         let complaints = |cases: &[(&str, &str)], excluded: &[&str]| {
             Verdict::of(&[run(cases)], &exclusions(excluded), Some(&coverage)).complaints
