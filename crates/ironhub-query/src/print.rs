@@ -5,7 +5,7 @@ use std::fmt::{Display, Formatter, Result};
 use crate::ast::{
     Aggregate, ArithmeticOp, Column, ColumnValue, CompareOp, Constant, Expr, Path, Query, Segment, Select, Source,
 };
-use crate::words::{is_plain_name, is_reserved};
+use crate::words::{is_plain_name, is_reserved, unsupported};
 
 impl Display for Query {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -193,7 +193,7 @@ fn list(f: &mut Formatter<'_>, items: &[impl Display], separator: &str) -> Resul
 }
 
 fn name(f: &mut Formatter<'_>, name: &str) -> Result {
-    if is_plain_name(name) && !is_reserved(name) {
+    if is_plain_name(name) && !is_reserved(name) && unsupported(name).is_none() {
         f.write_str(name)
     } else {
         write!(f, "[[{name}]]")

@@ -20,7 +20,8 @@ const RESERVED: &[&str] = &[
     "UNDEFINED",
 ];
 
-/// SQL that the language does not have: the word that starts it, reserved as well, and the name for the error.
+/// SQL that the language does not have: the word that starts it and the name for the error. Where a clause can begin, the
+/// word is refused; after a dot or AS it is a name, since properties are called `order` or `offset`.
 const UNSUPPORTED: &[(&str, &str)] = &[
     ("ORDER", "ORDER BY"),
     ("JOIN", "JOIN"),
@@ -33,7 +34,8 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("UNION", "UNION"),
 ];
 
-/// Attributes of twins and device jobs, as the API writes them. `id` and `statusUpdatedTime` are second names.
+/// Attributes of twins and device jobs, as the API writes them. Some are second names: see
+/// [`row_member`].
 const ATTRIBUTES: &[&str] = &[
     "authenticationType",
     "capabilities",
@@ -42,6 +44,7 @@ const ATTRIBUTES: &[&str] = &[
     "connectionState",
     "connectionStateUpdatedTime",
     "createdDateTimeUtc",
+    "createdTimeUtc",
     "deviceEtag",
     "deviceId",
     "deviceScope",
@@ -69,7 +72,7 @@ const ATTRIBUTES: &[&str] = &[
 ];
 
 pub(crate) fn is_reserved(word: &str) -> bool {
-    RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(word)) || unsupported(word).is_some()
+    RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(word))
 }
 
 /// The name of the refused clause that `word` starts.
@@ -89,9 +92,10 @@ pub(crate) fn attribute(name: &str) -> &str {
 }
 
 /// The member of a row that holds a root attribute: twins say `statusUpdateTime` where identities, and so Microsoft's
-/// tools, say `statusUpdatedTime`; Microsoft's samples query `id`.
+/// tools, say `statusUpdatedTime`; Microsoft's samples query `id`, and its documentation `createdTimeUtc` of jobs.
 pub(crate) fn row_member(attribute: &str) -> &str {
     match attribute {
+        "createdTimeUtc" => "createdDateTimeUtc",
         "id" => "deviceId",
         "statusUpdatedTime" => "statusUpdateTime",
         other => other,

@@ -162,7 +162,7 @@ impl<'t> Cursor<'t> {
             return Ok(expr);
         }
         let position = self.position();
-        let name = self.name(VALUE)?;
+        let name = self.first_name(VALUE)?;
         if name.is_plain && self.is_symbol("(") {
             return self.call(&name, position);
         }

@@ -2,7 +2,7 @@ use crate::ast::{Path, Segment, Source};
 use crate::error::{ParseError, quote};
 use crate::lexer::TokenKind;
 use crate::parser::cursor::Cursor;
-use crate::words::{attribute, is_reserved};
+use crate::words::{attribute, is_reserved, unsupported};
 
 /// A name and how it was written: only a plain one can be a prefix or a function.
 pub(super) struct Name<'t> {
@@ -51,9 +51,17 @@ impl<'t> Cursor<'t> {
         Ok(name)
     }
 
+    /// A name where a clause could begin too, so that one that the language lacks is refused by its own name.
+    pub(super) fn first_name(&mut self, expected: &'static str) -> Result<Name<'t>, ParseError> {
+        if matches!(*self.token(), TokenKind::Word(word) if unsupported(word).is_some()) {
+            return Err(self.unexpected(expected));
+        }
+        self.name(expected)
+    }
+
     pub(super) fn path(&mut self) -> Result<Path, ParseError> {
         let position = self.position();
-        let first = self.name("an attribute")?;
+        let first = self.first_name("an attribute")?;
         self.path_after(&first, position)
     }
 

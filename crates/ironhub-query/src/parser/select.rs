@@ -112,10 +112,7 @@ impl<'t> Cursor<'t> {
     fn column(&mut self) -> Result<Column, ParseError> {
         const EXPECTED: &str = "`*`, an attribute or an aggregate";
         let position = self.position();
-        if matches!(*self.token(), TokenKind::Word(word) if unsupported(word).is_some()) {
-            return Err(self.unexpected(EXPECTED)); // `SELECT DISTINCT …`: a clause, not a column of that name.
-        }
-        let first = self.name(EXPECTED)?;
+        let first = self.first_name(EXPECTED)?;
         let (value, name) = if first.is_plain && self.is_symbol("(") {
             let aggregate = self.aggregate(&first, position)?;
             let name = Some(default_key(&aggregate).to_owned());
@@ -136,7 +133,7 @@ impl<'t> Cursor<'t> {
         let has_as = self.take_keyword("AS")?;
         let is_alias = match *self.token() {
             TokenKind::Escaped(_) => true,
-            TokenKind::Word(word) => !is_reserved(word),
+            TokenKind::Word(word) => !is_reserved(word) && unsupported(word).is_none(),
             TokenKind::Text(_) | TokenKind::Number(_) | TokenKind::Symbol(_) | TokenKind::End => false,
         };
         if has_as || is_alias {

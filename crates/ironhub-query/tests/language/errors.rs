@@ -200,6 +200,9 @@ fn what_the_language_does_not_have() {
     unsupported("SELECT * FROM devices WHERE version > 1 ^order by version", "ORDER BY");
     unsupported("SELECT * FROM devices ^JOIN devices.modules", "JOIN");
     unsupported("SELECT ^DISTINCT deviceId FROM devices", "DISTINCT");
+    unsupported("SELECT deviceId ^LIMIT FROM devices", "LIMIT");
+    unsupported("SELECT * FROM devices WHERE ^ORDER BY deviceId", "ORDER BY");
+    unsupported("SELECT SUM(^DISTINCT tags.a) FROM devices", "DISTINCT");
     unsupported(
         "SELECT tags.a FROM devices GROUP BY tags.a ^HAVING COUNT() > 1",
         "HAVING",

@@ -9,7 +9,7 @@ fn row() -> Value {
         "statusUpdateTime": "2026-01-02T00:00:00Z", "capabilities": {"iotEdge": true}, "parentScopes": ["s1", 2, {"a": 1}],
         "tags": {
             "a": 1, "A": 2, "b": "x", "half": 0.5, "list": [10, [20, 30]], "object": {"k": "v"},
-            "dotted.name": 4, "group": 5, "with-hyphen": 6, "no": false, "big": 9_007_199_254_740_993_u64,
+            "dotted.name": 4, "group": 5, "order": 8, "with-hyphen": 6, "no": false, "big": 9_007_199_254_740_993_u64,
         },
         "properties": {"desired": {"$version": 3}, "reported": {"$version": 3, "온도": 21.5}},
         "customAttribute": 1,
@@ -202,6 +202,8 @@ fn paths() {
     check("tags.[[dotted.name]] = 4", TRUE);
     check("tags.dotted.name = 4", UNDEFINED);
     check("tags.[[group]] = 5", TRUE);
+    check("tags.order = 8", TRUE);
+    check("tags.[[Order]] = 8", UNDEFINED);
     check("tags.with-hyphen = 6", TRUE);
     check("tags.a - 1 = 0", TRUE);
     check("properties.reported.온도 = 21.5", TRUE);

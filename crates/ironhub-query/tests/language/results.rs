@@ -84,6 +84,10 @@ fn projections() {
         r#"{"$lastUpdated":"u"}"#,
     );
     project("statusReason, tags.missing, moduleId", r#"{"statusReason":null}"#);
+    project(
+        "deviceId AS limit, tags.list AS [[from]]",
+        r#"{"limit":"d","from":[10,20]}"#,
+    );
     project("deviceId AS key-1b-2", r#"{"key-1b-2":"d"}"#);
 }
 

@@ -244,13 +244,21 @@ fn tutorials() {
 
 #[test]
 fn jobs() {
-    let row =
-        json!({"deviceId": "d1", "jobId": "job01", "status": "completed", "startTimeUtc": "2026-01-01T00:00:00Z"});
+    let row = json!({
+        "deviceId": "d1", "jobId": "job01", "jobType": "scheduleUpdateTwin", "status": "completed",
+        "startTimeUtc": "2026-01-01T00:00:00Z", "createdDateTimeUtc": "2016-09-29T18:18:56.7787107Z",
+    });
     for (condition, expected) in [
         ("devices.jobs.jobId = 'job01'", true),
         ("devices.jobs.jobId = 'job01' AND devices.jobs.status = 'failed'", false),
         ("deviceId = 'd1' AND startTimeUtc >= '2026'", true),
         ("devices.JobId = 'job01'", true),
+        (
+            "devices.jobs.deviceId = 'd1' AND devices.jobs.jobType = 'scheduleUpdateTwin' \
+             AND devices.jobs.status = 'completed' AND devices.jobs.createdTimeUtc > '2016-09-01'",
+            true,
+        ),
+        ("devices.jobs.createdTimeUtc > '2016-10-01'", false),
     ] {
         let query = Query::parse(&format!("SELECT * FROM devices.jobs WHERE {condition}")).unwrap();
         assert_eq!((query.source(), query.item_type()), (Source::Jobs, ItemType::DeviceJob));
