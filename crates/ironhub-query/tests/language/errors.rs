@@ -185,6 +185,11 @@ fn conditions() {
         "a condition",
         "`version + 1.0`, which is no condition",
     );
+    check(
+        "^version + 1 AND true",
+        "a condition",
+        "`version + 1.0`, which is no condition",
+    );
     check("NOT ^5", "a condition", "`5.0`, which is no condition");
     check("STARTSWITH(deviceId^)", "`,`", "`)`");
     check("STARTSWITH(deviceId, 'a'^, true)", "`)`", "`,`");
@@ -257,6 +262,10 @@ fn limits() {
     };
     assert!(minus(DEPTH_MAX).is_ok());
     check_limit(minus(DEPTH_MAX + 1), 32 + DEPTH_MAX + 1);
+
+    // Only nesting counts: any number of levels may stand beside each other.
+    let beside = vec!["(NOT (- version = 1))"; 2 * DEPTH_MAX].join(" OR ");
+    assert!(Query::parse_condition(&beside).is_ok());
 
     // The limit is in characters and the position in bytes: `é` has two.
     let long = |chars: usize| Query::parse(&format!("SELECT * FROM devices /*{}*/", "é".repeat(chars - 26)));

@@ -9,6 +9,7 @@ fn row() -> Value {
         "statusUpdateTime": "2026-01-02T00:00:00Z", "capabilities": {"iotEdge": true}, "parentScopes": ["s1", 2, {"a": 1}],
         "tags": {
             "a": 1, "A": 2, "b": "x", "half": 0.5, "list": [10, [20, 30]], "object": {"k": "v"},
+            "others": [{}, {"k": "w"}, {"k": "v", "x": 1}, "v"], "objects": [{}, {"k": "v"}],
             "dotted.name": 4, "group": 5, "order": 8, "with-hyphen": 6, "no": false, "big": 9_007_199_254_740_993_u64,
         },
         "properties": {"desired": {"$version": 3}, "reported": {"$version": 3, "온도": 21.5}},
@@ -180,6 +181,8 @@ fn functions() {
     check("ARRAY_CONTAINS(tags.list, [20])", FALSE);
     check("ARRAY_CONTAINS(tags.list, tags.list[1])", TRUE);
     check("ARRAY_CONTAINS(parentScopes, tags.object)", FALSE);
+    check("ARRAY_CONTAINS(tags.others, tags.object)", FALSE);
+    check("ARRAY_CONTAINS(tags.objects, tags.object)", TRUE);
     check("ARRAY_CONTAINS(['x', 'y'], tags.b)", TRUE);
     check("ARRAY_CONTAINS(tags.b, 'x')", UNDEFINED);
     check("ARRAY_CONTAINS(parentScopes, tags.missing)", UNDEFINED);

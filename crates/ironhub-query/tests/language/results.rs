@@ -46,6 +46,34 @@ fn kinds() {
 }
 
 #[track_caller]
+fn prints(condition: &str, expected: &str) {
+    let query = Query::parse_condition(condition).unwrap();
+    assert_eq!(query.to_string(), format!("SELECT * FROM devices WHERE {expected}"));
+}
+
+#[test]
+fn a_query_prints_with_the_parentheses_it_needs() {
+    prints("version - (version - 1) > 0", "version - (version - 1.0) > 0.0");
+    prints("(version - version) - 1 > 0", "(version - version) - 1.0 > 0.0");
+    prints("(version * 2) / 3 > - (version)", "(version * 2.0) / 3.0 > - version");
+    prints("2 * (version + -(3)) <> - - 4", "2.0 * (version + -3.0) != 4.0");
+    prints("(a = 1 AND b = 2) OR (c = 3)", "a = 1.0 AND b = 2.0 OR c = 3.0");
+    prints("a = 1 AND (b = 2 OR c = 3)", "a = 1.0 AND (b = 2.0 OR c = 3.0)");
+    prints("a AND (b AND c)", "a AND (b AND c)");
+    prints("NOT (a = 1) and not (a AND b)", "NOT a = 1.0 AND NOT (a AND b)");
+    prints("(a = 1) = (NOT b)", "(a = 1.0) = (NOT b)");
+    prints(
+        "DEVICES.DeviceID nin [\"it's\", 0x10]",
+        r"deviceId NOT IN ['it\'s', 16.0]",
+    );
+    prints(
+        "tags.[[plain]].[[a b]].[[group]][0] = null",
+        "tags.plain.[[a b]].[[group]][0] = null",
+    );
+    prints("[[Devices]].x", "[[Devices]].x");
+}
+
+#[track_caller]
 fn project(columns: &str, expected: &str) {
     let row = json!({
         "deviceId": "d", "statusUpdateTime": "t", "statusReason": null, "capabilities": {"iotEdge": true},
@@ -178,6 +206,11 @@ fn groups() {
         r#"[{"status":"enabled"},{"status":"disabled"}]"#,
     );
     aggregate("SELECT status, COUNT() FROM devices GROUP BY status", &json!([]), "[]");
+    aggregate(
+        "SELECT COUNT() FROM devices GROUP BY tags.a, tags.b",
+        &json!([{"tags": {"a": 1, "b": 23}}, {"tags": {"a": 12, "b": 3}}]),
+        r#"[{"count":1},{"count":1}]"#,
+    );
     assert!(query("SELECT deviceId FROM devices").aggregator().is_none());
 }
 
