@@ -4,13 +4,18 @@
 //! whether it is durable. Waking goes once to each waiting task per batch, not once per record.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
 /// Everything up to this ticket, inclusive, is durable. Owned by the log's committer; only ever rises.
 #[derive(Debug)]
 pub struct Watermark {
-    durable: watch::Sender<u64>,
+    /// The figure itself, so that asking takes no lock.
+    durable: AtomicU64,
+    stopped: AtomicBool,
+    /// Carries the same figure to whoever waits.
+    rises: watch::Sender<u64>,
 }
 
 /// A record's place in the order of submission to one log.
@@ -29,7 +34,9 @@ impl Watermark {
     /// Nothing is durable yet; tickets start at 1.
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
-            durable: watch::Sender::new(0),
+            durable: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
+            rises: watch::Sender::new(0),
         })
     }
 
@@ -43,21 +50,32 @@ impl Watermark {
 
     /// Declares everything up to `ticket` durable and wakes whoever waits.
     pub fn advance(&self, ticket: u64) {
-        self.durable.send_if_modified(|durable| {
-            let risen = ticket > *durable;
-            *durable = (*durable).max(ticket);
-            risen
-        });
+        if self.durable.fetch_max(ticket, Ordering::AcqRel) < ticket {
+            self.rises.send_modify(|durable| *durable = (*durable).max(ticket));
+        }
+    }
+
+    /// Declares that nothing further becomes durable and wakes whoever waits. Completions keep the watermark alive, so
+    /// dropping it would tell nobody.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.rises.send_modify(|_| {});
     }
 
     /// The highest durable ticket.
     pub fn durable(&self) -> u64 {
-        *self.durable.borrow()
+        self.durable.load(Ordering::Acquire)
     }
 
-    /// A receiver that sees each rise; for connections that wait for many completions at once.
+    /// Has the log stopped? What is not durable by then may or may not be found after a restart.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// A receiver that sees each rise, for connections that wait for many completions at once. It also changes once
+    /// when the log stops: then [`Watermark::is_stopped`].
     pub fn subscribe(&self) -> watch::Receiver<u64> {
-        self.durable.subscribe()
+        self.rises.subscribe()
     }
 }
 
@@ -77,14 +95,19 @@ impl Completion {
         &self.watermark
     }
 
-    /// Resolves when the record is durable.
+    /// Resolves when the record is durable, or when the log has stopped before that.
     pub async fn durable(&self) -> Result<(), LogStopped> {
-        let mut durable = self.watermark.subscribe();
-        durable
-            .wait_for(|durable| *durable >= self.ticket)
-            .await
-            .map(|_| ())
-            .map_err(|_| LogStopped)
+        let mut rises = self.watermark.subscribe();
+        loop {
+            // In this order: the log rises before it stops.
+            let stopped = self.watermark.is_stopped();
+            if self.is_durable() {
+                return Ok(());
+            }
+            if stopped || rises.changed().await.is_err() {
+                return Err(LogStopped);
+            }
+        }
     }
 }
 
@@ -103,5 +126,16 @@ mod tests {
         assert!(first.is_durable());
         assert_eq!(watermark.durable(), 2);
         assert_eq!(waiting.await.unwrap(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_stop_fails_what_is_not_durable() {
+        let watermark = Watermark::new();
+        let (first, second) = (watermark.completion(1), watermark.completion(2));
+        watermark.advance(1);
+        let waiting = tokio::spawn(async move { second.durable().await });
+        watermark.stop();
+        assert_eq!(first.durable().await, Ok(()));
+        assert_eq!(waiting.await.unwrap(), Err(LogStopped));
     }
 }

@@ -58,6 +58,15 @@ pub enum SubmitError {
     /// The inbox is full: wait for [`EventLog::ready`], then submit again.
     #[error("the event log's inbox is full")]
     Full,
+    /// The event is larger than the log takes; the hub's own limits on messages are far below that.
+    #[error("an event of {bytes} bytes is larger than the event log takes")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// No such partition.
+    #[error("there is no partition {0}")]
+    NoPartition(PartitionId),
     /// The log has stopped.
     #[error("the event log has stopped")]
     Stopped,
