@@ -63,6 +63,13 @@ impl<'a> Reader<'a> {
         PacketId::new(self.u16("packet identifier")?).ok_or(DecodeError::PacketIdZero(self.kind))
     }
 
+    /// The body of a packet that is a packet identifier and nothing else.
+    pub(crate) fn sole_packet_id(mut self) -> Result<PacketId, DecodeError> {
+        let packet_id = self.packet_id()?;
+        self.finish()?;
+        Ok(packet_id)
+    }
+
     /// What is left, to the end of the packet.
     pub(crate) fn remainder(self) -> &'a [u8] {
         self.rest

@@ -11,8 +11,6 @@ pub fn encode_puback(out: &mut BytesMut, packet_id: PacketId) {
     put_id_packet(out, PacketKind::PubAck, packet_id);
 }
 
-pub(super) fn decode(mut reader: Reader<'_>) -> Result<PacketId, DecodeError> {
-    let packet_id = reader.packet_id()?;
-    reader.finish()?;
-    Ok(packet_id)
+pub(super) fn decode(reader: Reader<'_>) -> Result<PacketId, DecodeError> {
+    reader.sole_packet_id()
 }

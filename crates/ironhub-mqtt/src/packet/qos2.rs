@@ -4,8 +4,6 @@ use super::PacketId;
 use crate::error::DecodeError;
 use crate::reader::Reader;
 
-pub(super) fn decode(mut reader: Reader<'_>) -> Result<PacketId, DecodeError> {
-    let packet_id = reader.packet_id()?;
-    reader.finish()?;
-    Ok(packet_id)
+pub(super) fn decode(reader: Reader<'_>) -> Result<PacketId, DecodeError> {
+    reader.sole_packet_id()
 }
