@@ -8,3 +8,5 @@ mod notation;
 mod packets;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod transcripts;
