@@ -6,8 +6,11 @@
 //! "AMQP 1.0" in the documentation of this crate means the OASIS standard "Advanced Message Queuing Protocol Version
 //! 1.0", parts 1 (types), 2 (transport), 3 (messaging) and 5 (security).
 
+pub mod frame;
 pub mod limits;
 pub mod message;
+pub mod performative;
+pub mod sasl;
 
 /// The AMQP type system (AMQP 1.0 part 1): values, their decoder and their encoder.
 pub mod types {
@@ -16,6 +19,7 @@ pub mod types {
     mod decode;
     mod described;
     pub mod encode;
+    mod encoded;
     mod error;
     mod fields;
     mod format_code;
@@ -26,6 +30,7 @@ pub mod types {
     pub use array::Array;
     pub use decode::Decoder;
     pub use described::{Described, Descriptor};
+    pub use encoded::Encoded;
     pub use error::DecodeError;
     pub(crate) use fields::Fields;
     pub use list::List;

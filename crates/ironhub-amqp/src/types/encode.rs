@@ -29,7 +29,7 @@ pub fn value<'a>(out: &mut Vec<u8>, value: impl Into<Value<'a>>) {
         }
         Value::List(view) => compound(out, (code::LIST_8, code::LIST_32), view.len(), view.encoded()),
         Value::Map(view) => compound(out, (code::MAP_8, code::MAP_32), view.len() * 2, view.encoded()),
-        Value::Array(view) => compound(out, (code::ARRAY_8, code::ARRAY_32), view.len(), view.encoded()),
+        Value::Array(view) => wide_compound(out, code::ARRAY_32, view.len(), view.encoded()),
         Value::Ubyte(n) => fixed(out, code::UBYTE, [n]),
         Value::Ushort(n) => fixed(out, code::USHORT, n.to_be_bytes()),
         Value::Uint(n) => uint(out, n),
@@ -159,10 +159,15 @@ fn sized(out: &mut Vec<u8>, (code_8, code_32): (u8, u8), bytes: &[u8]) {
 fn compound(out: &mut Vec<u8>, (code_8, code_32): (u8, u8), count: usize, bytes: &[u8]) {
     if let (Ok(count), Ok(size)) = (u8::try_from(count), u8::try_from(bytes.len() + 1)) {
         out.extend_from_slice(&[code_8, size, count]);
+        out.extend_from_slice(bytes);
     } else {
-        fixed(out, code_32, u32_bytes(bytes.len() + 4));
-        out.extend_from_slice(&u32_bytes(count));
+        wide_compound(out, code_32, count, bytes);
     }
+}
+
+fn wide_compound(out: &mut Vec<u8>, code_32: u8, count: usize, bytes: &[u8]) {
+    fixed(out, code_32, u32_bytes(bytes.len() + 4));
+    out.extend_from_slice(&u32_bytes(count));
     out.extend_from_slice(bytes);
 }
 

@@ -38,6 +38,15 @@ impl<'a> Fields<'a> {
         read(value).map(Some).ok_or(DecodeError::Expected(expected))
     }
 
+    /// The next field as `read` takes it; null is an error too.
+    pub(crate) fn required<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Value<'a>) -> Option<T>,
+    ) -> Result<T, DecodeError> {
+        self.optional(name, read)?.ok_or(DecodeError::Missing(name))
+    }
+
     pub(crate) fn text(&mut self, name: &'static str) -> Result<Option<&'a str>, DecodeError> {
         self.optional(name, |value| value.as_text())
     }
