@@ -4,4 +4,31 @@
 //! state and the events it causes are one commit. This crate knows no protocol and no storage engine: it is called
 //! with typed requests and calls [`ports`].
 
+#![allow(
+    dead_code,
+    clippy::unused_async,
+    reason = "the bodies of the services follow in the next commits"
+)]
+
+mod core;
+mod store;
+
+pub mod auth;
+pub mod error;
+pub mod hub;
 pub mod ports;
+pub mod presence;
+pub mod query;
+pub mod registry;
+pub mod settings;
+pub mod twins;
+
+pub use auth::{Auth, AuthKind, DevicePrincipal, ServicePrincipal};
+pub use error::{HubError, Unauthorized};
+pub use hub::{Health, Hub, HubConfig, HubInfo, Parts};
+pub use ports::Ports;
+pub use presence::{ConnectionState, ConnectionView};
+pub use query::{Query, QueryPage};
+pub use registry::{Precondition, Registry};
+pub use settings::Settings;
+pub use twins::Twins;

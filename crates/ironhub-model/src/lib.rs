@@ -19,6 +19,7 @@ pub mod settings;
 pub mod symmetric_key;
 pub mod thumbprint;
 pub mod timestamp;
+pub mod twin;
 
 pub use access_policy::{AccessPolicy, Permission, Permissions};
 pub use authentication::{Authentication, AuthenticationType};
@@ -34,3 +35,4 @@ pub use settings::HubSettings;
 pub use symmetric_key::SymmetricKey;
 pub use thumbprint::Thumbprint;
 pub use timestamp::Timestamp;
+pub use twin::{Twin, TwinPatch, TwinView};

@@ -120,3 +120,14 @@ pub const PARTITIONS_MAX: u32 = 32;
 pub const PARTITIONS_DEFAULT: u32 = 4;
 /// Consumer groups of the built-in endpoint, `$Default` included.
 pub const CONSUMER_GROUPS_MAX: usize = 20;
+
+/// Devices and modules of one hub together, unless configured.
+pub const IDENTITIES_MAX: u64 = 1_000_000;
+/// Certificates that a peer may present, the leaf included: as many as are looked at.
+pub const CERTIFICATE_CHAIN_MAX: usize = 8;
+/// Credentials that are kept in memory for the next connection or request.
+pub const CREDENTIALS_CACHED_MAX: usize = 65_536;
+/// How often a write that lost its compare-and-swap is decided anew before the hub says that it is busy.
+pub const SWAP_ATTEMPTS_MAX: u32 = 256;
+/// Longest digital twin model ID, in characters.
+pub const MODEL_ID_CHARS_MAX: usize = 128;

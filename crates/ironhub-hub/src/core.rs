@@ -1,0 +1,162 @@
+//! What all services of one hub share.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use ironhub_model::{PartitionId, Timestamp};
+use parking_lot::Mutex;
+use tracing::error;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::auth::CredentialsCache;
+use crate::error::HubError;
+use crate::hub::{Health, HubInfo, Parts};
+use crate::ports::{Clock, Commit, CommitError, Ports, Rev, StateStore, StoreError};
+use crate::presence::Presence;
+use crate::settings::{LiveSettings, LoadedSettings};
+
+/// The shared inside of a hub.
+pub(crate) struct Core<P: Ports> {
+    pub(crate) info: HubInfo,
+    pub(crate) state: P::State,
+    pub(crate) log: P::Log,
+    pub(crate) bus: P::Bus,
+    pub(crate) clock: P::Clock,
+    pub(crate) settings: LiveSettings,
+    pub(crate) credentials: CredentialsCache,
+    pub(crate) presence: Presence,
+    pub(crate) tasks: Tasks,
+    trouble: Mutex<Option<String>>,
+}
+
+/// Defines a service: a handle on the core that clones cheaply.
+macro_rules! service {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub struct $name<P: $crate::ports::Ports> {
+            core: std::sync::Arc<$crate::core::Core<P>>,
+        }
+
+        impl<P: $crate::ports::Ports> $name<P> {
+            pub(crate) fn new(core: &std::sync::Arc<$crate::core::Core<P>>) -> Self {
+                Self { core: std::sync::Arc::clone(core) }
+            }
+        }
+
+        impl<P: $crate::ports::Ports> Clone for $name<P> {
+            fn clone(&self) -> Self {
+                Self::new(&self.core)
+            }
+        }
+
+        impl<P: $crate::ports::Ports> std::fmt::Debug for $name<P> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+pub(crate) use service;
+
+impl<P: Ports> Core<P> {
+    pub(crate) fn new(info: HubInfo, parts: Parts<P>, settings: LoadedSettings) -> Self {
+        Self {
+            info,
+            state: parts.state,
+            log: parts.log,
+            bus: parts.bus,
+            clock: parts.clock,
+            settings: LiveSettings::new(settings),
+            credentials: CredentialsCache::default(),
+            presence: Presence::default(),
+            tasks: Tasks::default(),
+            trouble: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The partition of everything that concerns this device, module or not. The hash is pinned with the store.
+    pub(crate) fn partition(&self, device_id: &str) -> PartitionId {
+        let partitions = u64::from(self.info.partitions.max(1));
+        let index = xxh3_64(device_id.as_bytes()) % partitions;
+        PartitionId(u32::try_from(index).unwrap_or(0))
+    }
+
+    /// Commits and remembers whether the store can write, which health tells.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<Vec<Option<Rev>>, CommitError> {
+        let result = self.state.commit(commit).await;
+        let trouble = match &result {
+            Err(CommitError::Store(error @ (StoreError::NoSpace(_) | StoreError::Damaged(_)))) => {
+                Some(error.to_string())
+            }
+            Ok(_) | Err(_) => None,
+        };
+        let mut known = self.trouble.lock();
+        if *known != trouble {
+            *known = trouble;
+        }
+        result
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        Health {
+            reasons: self.trouble.lock().iter().cloned().collect(),
+        }
+    }
+
+    /// Runs an operation to its end even when the caller goes away: what was begun is committed and told.
+    pub(crate) async fn to_the_end<T: Send + 'static>(
+        self: &Arc<Self>,
+        operation: impl Future<Output = Result<T, HubError>> + Send + 'static,
+    ) -> Result<T, HubError> {
+        let under_way = self.tasks.begin();
+        let task = tokio::spawn(async move {
+            let result = operation.await;
+            drop(under_way);
+            result
+        });
+        match task.await {
+            Ok(result) => result,
+            Err(failure) if failure.is_panic() => {
+                error!(%failure, "an operation panicked");
+                Err(HubError::Internal("an operation failed unexpectedly".into()))
+            }
+            Err(_) => Err(HubError::ShuttingDown),
+        }
+    }
+}
+
+/// Counts operations under way, so that draining can wait for them.
+#[derive(Debug)]
+pub(crate) struct Tasks(tokio::sync::watch::Sender<usize>);
+
+impl Default for Tasks {
+    fn default() -> Self {
+        Self(tokio::sync::watch::Sender::new(0))
+    }
+}
+
+/// One operation under way, until dropped.
+#[derive(Debug)]
+pub(crate) struct UnderWay(tokio::sync::watch::Sender<usize>);
+
+impl Tasks {
+    pub(crate) fn begin(&self) -> UnderWay {
+        self.0.send_modify(|count| *count += 1);
+        UnderWay(self.0.clone())
+    }
+
+    /// Resolves at a moment when nothing is under way.
+    pub(crate) async fn drain(&self) {
+        let _ = self.0.subscribe().wait_for(|count| *count == 0).await;
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
