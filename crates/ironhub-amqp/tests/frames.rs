@@ -114,29 +114,33 @@ fn disposition(state: DeliveryState) -> Disposition {
 
 #[test]
 fn golden_frames() {
-    check(&Performative::Open(open()), {
-        "0000003402000000005310c0270aa10769726f6e687562a1096c6f63616c686f73747000010000601fff700003a9804040404040"
-    });
-    check(&Performative::Begin(begin()), {
-        "0000002502000000005311c018086000005201700000138870ffffffff700003ffff404040"
-    });
+    check(
+        &Performative::Open(open()),
+        "0000003402000000005310c0270aa10769726f6e687562a1096c6f63616c686f73747000010000601fff700003a9804040404040",
+    );
+    check(
+        &Performative::Begin(begin()),
+        "0000002502000000005311c018086000005201700000138870ffffffff700003ffff404040",
+    );
     check(&Performative::Attach(Box::new(attach())), {
         "0000005802000000005312c04b0ea10b246362732d73656e646572434150005000005328c0110ba104246362734040404040404040
          4040005329c00d07a10424636273404040404040404040800000000000100000404040"
     });
-    check(&Performative::Flow(flow()), {
-        "0000002302000000005313c0160b437000001388520170ffffffff4343526443404240"
-    });
-    check(&Performative::Disposition(disposition(DeliveryState::Accepted)), {
-        "0000001702000000005315c00a06414340410053244540"
-    });
+    check(
+        &Performative::Flow(flow()),
+        "0000002302000000005313c0160b437000001388520170ffffffff4343526443404240",
+    );
+    check(
+        &Performative::Disposition(disposition(DeliveryState::Accepted)),
+        "0000001702000000005315c00a06414340410053244540",
+    );
     check(
         &Performative::Detach(Detach {
             handle: 0,
             closed: true,
             error: None,
         }),
-        { "0000001102000000005316c00403434140" },
+        "0000001102000000005316c00403434140",
     );
     check(&Performative::End(End::default()), "0000000f02000000005317c0020140");
     check(&Performative::Close(Close::default()), "0000000f02000000005318c0020140");
