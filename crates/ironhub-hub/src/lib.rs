@@ -11,13 +11,13 @@
 )]
 
 mod core;
+mod presence;
 mod store;
 
 pub mod auth;
 pub mod error;
 pub mod hub;
 pub mod ports;
-pub mod presence;
 pub mod query;
 pub mod registry;
 pub mod settings;
@@ -27,8 +27,7 @@ pub use auth::{Auth, AuthKind, DevicePrincipal, ServicePrincipal};
 pub use error::{HubError, Unauthorized};
 pub use hub::{Health, Hub, HubConfig, HubInfo, Parts};
 pub use ports::Ports;
-pub use presence::{ConnectionState, ConnectionView};
 pub use query::{Query, QueryPage};
-pub use registry::{Precondition, Registry};
+pub use registry::Registry;
 pub use settings::Settings;
 pub use twins::Twins;

@@ -2,64 +2,24 @@
 
 use std::collections::HashMap;
 
+use ironhub_model::registry::{ConnectionState, ConnectionView};
 use ironhub_model::{IdentityId, Timestamp};
 use parking_lot::Mutex;
 
-/// Is a device connected? Only MQTT and AMQP connections count (Azure docs: "Understand the identity registry").
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ConnectionState {
-    /// A link is open.
-    Connected,
-    /// None is.
-    #[default]
-    Disconnected,
-}
-
-/// What the registry and twins show of an identity's connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConnectionView {
-    /// Is it connected.
-    pub state: ConnectionState,
-    /// When that last changed; [`Timestamp::NEVER`] before the first time.
-    pub updated_at: Timestamp,
-    /// When it last connected, sent or received; [`Timestamp::NEVER`] before the first time.
-    pub last_activity_at: Timestamp,
-}
-
 /// Connections of all identities; bounded by their number, since an entry goes with its identity.
 #[derive(Debug, Default)]
-pub struct Presence {
+pub(crate) struct Presence {
     entries: Mutex<HashMap<IdentityId, ConnectionView>>,
-}
-
-impl ConnectionState {
-    /// As it stands in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Connected => "Connected",
-            Self::Disconnected => "Disconnected",
-        }
-    }
-}
-
-impl Default for ConnectionView {
-    fn default() -> Self {
-        Self {
-            state: ConnectionState::Disconnected,
-            updated_at: Timestamp::NEVER,
-            last_activity_at: Timestamp::NEVER,
-        }
-    }
 }
 
 impl Presence {
     /// What is known of this identity.
-    pub fn view(&self, id: &IdentityId) -> ConnectionView {
+    pub(crate) fn view(&self, id: &IdentityId) -> ConnectionView {
         self.entries.lock().get(id).copied().unwrap_or_default()
     }
 
     /// A link was opened or closed at `now`.
-    pub fn set_state(&self, id: &IdentityId, state: ConnectionState, now: Timestamp) {
+    pub(crate) fn set_state(&self, id: &IdentityId, state: ConnectionState, now: Timestamp) {
         let mut entries = self.entries.lock();
         let entry = entries.entry(id.clone()).or_default();
         if entry.state != state {
@@ -70,14 +30,14 @@ impl Presence {
     }
 
     /// The identity was heard of at `now`. Time that goes back changes nothing.
-    pub fn touch(&self, id: &IdentityId, now: Timestamp) {
+    pub(crate) fn touch(&self, id: &IdentityId, now: Timestamp) {
         let mut entries = self.entries.lock();
         let entry = entries.entry(id.clone()).or_default();
         entry.last_activity_at = entry.last_activity_at.max(now);
     }
 
     /// The identity is no more.
-    pub fn forget(&self, id: &IdentityId) {
+    pub(crate) fn forget(&self, id: &IdentityId) {
         self.entries.lock().remove(id);
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use ironhub_model::registry::Precondition;
 use ironhub_model::{Etag, HubSettings};
 use parking_lot::RwLock;
 
 use crate::core::service;
 use crate::error::HubError;
 use crate::ports::{Ports, Rev, StateStore};
-use crate::registry::Precondition;
 
 service! {
     /// Reads and replaces the settings.

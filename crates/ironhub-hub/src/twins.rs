@@ -1,13 +1,13 @@
 //! Twins: what the back end wants of a device, what the device says, and notes that the device never sees.
 
 use ironhub_model::IdentityId;
+use ironhub_model::registry::Precondition;
 use ironhub_model::twin::{TwinPatch, TwinView};
 
 use crate::auth::DevicePrincipal;
 use crate::core::service;
 use crate::error::HubError;
 use crate::ports::Ports;
-use crate::registry::Precondition;
 
 service! {
     /// Reads and changes twins. Writes run to their end even when the caller goes away.

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod message;
 pub mod method;
 pub mod percent;
+pub mod registry;
 pub mod sas_token;
 pub mod settings;
 pub mod symmetric_key;

@@ -1,7 +1,7 @@
 //! What callers ask the registry to write.
 
-use ironhub_model::identity::Capabilities;
-use ironhub_model::{AuthenticationType, DeviceId, DeviceStatus, IdentityId, ModuleId};
+use crate::authentication::AuthenticationType;
+use crate::identity::{Capabilities, DeviceId, DeviceStatus, IdentityId, ModuleId};
 use serde_json::Value;
 
 /// The writable part of a device's record. What is left out takes its default, on update too: a write is a full
