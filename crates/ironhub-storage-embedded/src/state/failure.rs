@@ -1,0 +1,70 @@
+//! What a failure of SQLite means to the store.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use ironhub_hub::ports::StoreError;
+use rusqlite::ErrorCode;
+use rusqlite::ffi::{SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE};
+
+use crate::meta::create_private;
+
+/// What the index of the write-ahead log grows by at once.
+const PROBE_BYTES: usize = 32 * 1024;
+
+/// Why a transaction failed as a whole. Nothing of it was done, or nobody can know.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// No space is left: it may work later.
+    NoSpace(String),
+    /// Stored data cannot be read, or is not what this program stored.
+    Damaged(String),
+    /// The disk failed: what it holds is not known any more.
+    Disk(String),
+}
+
+impl Failure {
+    /// Judges an error of a writing statement. `directory` is probed when SQLite does not tell a full disk or an
+    /// exhausted quota from a broken one; there is none in memory.
+    pub(crate) fn of_write(error: &rusqlite::Error, directory: Option<&Path>) -> Self {
+        let reason = error.to_string();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::NoSpace(reason),
+            Some(ErrorCode::SystemIoFailure) if is_room(error) && directory.is_some_and(has_no_room) => {
+                Self::NoSpace(reason)
+            }
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => Self::Disk(reason),
+            _ => Self::Damaged(reason),
+        }
+    }
+}
+
+/// Judges an error of a reading statement.
+pub(crate) fn of_read(error: &rusqlite::Error) -> StoreError {
+    StoreError::Damaged(error.to_string())
+}
+
+/// SQLite reports ENOSPC as a full disk when it writes the database or its log, but as an I/O error when it enlarges
+/// the index of the log, and EDQUOT as an I/O error everywhere.
+fn is_room(error: &rusqlite::Error) -> bool {
+    error
+        .sqlite_error()
+        .is_some_and(|error| [SQLITE_IOERR_WRITE, SQLITE_IOERR_SHMSIZE].contains(&error.extended_code))
+}
+
+/// Tries to write something.
+fn has_no_room(directory: &Path) -> bool {
+    let path = directory.join("space-probe");
+    let write = || {
+        create_private(&path)?;
+        let mut file = OpenOptions::new().write(true).open(&path)?;
+        file.write_all(&vec![0; PROBE_BYTES])?;
+        file.sync_data()
+    };
+    let written: std::io::Result<()> = write();
+    if let Err(error) = fs::remove_file(&path) {
+        tracing::debug!(%error, "the space probe stays behind");
+    }
+    written.is_err_and(|error| matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+}
