@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -28,9 +28,13 @@ impl Workspace {
         })
     }
 
-    /// Cargo, in the root of the workspace.
+    /// Cargo, in the root of the workspace, with the environment of a person's shell: some build scripts (ring's) run
+    /// again whenever the variables change that cargo has set for this tool.
     pub(crate) fn cargo(&self) -> Command {
         let mut command = Command::new(cargo_program());
+        for (name, _) in env::vars_os().filter(|(name, _)| is_about_this_package(name)) {
+            command.env_remove(name);
+        }
         command.current_dir(&self.root);
         command
     }
@@ -61,4 +65,29 @@ impl Workspace {
 /// The cargo that started us, so that a toolchain override holds for everything below.
 pub(crate) fn cargo_program() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// Whether cargo has set this variable to describe the program that it runs.
+fn is_about_this_package(name: &OsStr) -> bool {
+    const PREFIXES: &[&str] = &[
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_BIN_",
+        "CARGO_CRATE_",
+        "CARGO_PRIMARY_",
+    ];
+    name.to_str()
+        .is_some_and(|name| PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_cargo_are_passed_on() {
+        let removed = |name| is_about_this_package(OsStr::new(name));
+        assert!(removed("CARGO_PKG_NAME") && removed("CARGO_MANIFEST_DIR"));
+        assert!(!removed("CARGO_TARGET_DIR") && !removed("CARGO_HOME") && !removed("CARGO_TERM_COLOR"));
+    }
 }

@@ -2,25 +2,32 @@
 
 use crate::tally::Tally;
 
-/// The lines by which nextest and cargo's own test runner close, less those of empty runs.
+/// The lines by which nextest and cargo's own test runner close, less those of empty runs, and the failed tests that
+/// nextest names after its own.
 pub(crate) fn lines(output: &[String]) -> Vec<String> {
-    let closing = |line: &&str| line.starts_with("test result: ") || is_nextest_summary(line);
-    let lines: Vec<_> = output
-        .iter()
-        .map(|line| line.trim())
-        .filter(closing)
-        .map(str::to_owned)
-        .collect();
-    let busy: Vec<_> = lines
-        .iter()
-        .filter(|line| tally(line) != Tally::default())
-        .cloned()
-        .collect();
-    if busy.is_empty() {
-        lines.into_iter().take(1).collect()
+    let lines = || output.iter().map(|line| line.trim());
+    let counted = |line: &&str| tally(line) != Tally::default();
+    let failed = lines()
+        .skip_while(|line| !is_nextest_summary(line))
+        .filter(|line| is_nextest_failure(line));
+    let found: Vec<&str> = lines().filter(counted).chain(failed).collect();
+    let empty = || lines().find(|line| is_closing(line));
+    let chosen = if found.is_empty() {
+        empty().into_iter().collect()
     } else {
-        busy
-    }
+        found
+    };
+    chosen.into_iter().map(str::to_owned).collect()
+}
+
+fn is_closing(line: &str) -> bool {
+    line.starts_with("test result: ") || is_nextest_summary(line)
+}
+
+/// `FAIL [   0.005s] ( 1/65) xtask::bin/xtask tidy::tests::the_repository_is_tidy`, also `TIMEOUT`, `SIGABRT`, …
+fn is_nextest_failure(line: &str) -> bool {
+    let status = line.split_once(" [").map(|(status, _)| status).unwrap_or_default();
+    !status.is_empty() && status.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 /// `Summary [   0.300s] 10 tests run: 8 passed (1 slow), 1 failed, 1 timed out, 2 skipped`.
@@ -30,6 +37,9 @@ fn is_nextest_summary(line: &str) -> bool {
 
 /// What one closing line counts. What is neither passed nor skipped has failed.
 pub(crate) fn tally(line: &str) -> Tally {
+    if !is_closing(line) {
+        return Tally::default();
+    }
     let Some((_, counts)) = line.split_once(" run: ").or_else(|| line.split_once(". ")) else {
         return Tally::default();
     };
@@ -116,6 +126,19 @@ mod tests {
         let found = lines(&output.map(str::to_owned));
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].starts_with("Summary"), "{found:?}");
+    }
+
+    #[test]
+    fn failed_tests_are_named() {
+        let output = [
+            "        FAIL [   0.005s] (1/2) xtask::bin/xtask a",
+            "     Summary [   0.012s] 2 tests run: 1 passed, 1 failed, 0 skipped",
+            "        FAIL [   0.005s] (1/2) xtask::bin/xtask a",
+            "error: test run failed",
+        ];
+        let found = lines(&output.map(str::to_owned));
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[1].starts_with("FAIL"), "{found:?}");
     }
 
     #[test]
