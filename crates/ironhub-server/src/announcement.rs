@@ -1,0 +1,231 @@
+//! What a started hub tells: to people on the terminal, to scripts through the ready file.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use ironhub_model::{ConnectionString, DeviceId, SymmetricKey};
+use serde::Serialize;
+
+/// Everything a client needs to know of a started hub. Holds keys: for the owner's eyes.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Announcement {
+    /// What connection strings say.
+    pub host_name: String,
+    /// The ports as bound.
+    pub ports: BoundPorts,
+    /// The certificate to trust; absent when certificates come from files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// Ready to paste.
+    pub connection_strings: ConnectionStrings,
+}
+
+/// The ports as bound; a listener that is off is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BoundPorts {
+    /// MQTT over TLS.
+    pub mqtt: u16,
+    /// HTTPS and WebSocket.
+    pub https: u16,
+    /// MQTT without TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mqtt_plain: Option<u16>,
+    /// Health, metrics and the CA.
+    pub health: u16,
+}
+
+/// Connection strings of a hub, with their keys.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct ConnectionStrings {
+    /// One for each policy, by its name.
+    #[serde(flatten)]
+    pub policies: BTreeMap<String, String>,
+    /// For Event Hubs clients that read the built-in endpoint.
+    pub event_hubs: String,
+    /// For each seeded device that has keys.
+    pub devices: BTreeMap<String, String>,
+}
+
+impl ConnectionStrings {
+    /// The strings of these policies and devices.
+    pub fn new<'a>(
+        (host_name, hub_name): (&str, &str),
+        policies: impl IntoIterator<Item = (&'a str, SymmetricKey)>,
+        devices: impl IntoIterator<Item = (DeviceId, SymmetricKey)>,
+    ) -> Self {
+        let policies: Vec<_> = policies.into_iter().collect();
+        let event_hubs = policies
+            .iter()
+            .find(|(name, _)| *name == "service")
+            .or(policies.first())
+            .map(|(name, key)| {
+                let key = key.expose();
+                format!(
+                    "Endpoint=sb://{host_name}/;SharedAccessKeyName={name};SharedAccessKey={key};EntityPath={hub_name}"
+                )
+            });
+        Self {
+            event_hubs: event_hubs.unwrap_or_default(),
+            policies: policies
+                .into_iter()
+                .map(|(name, key)| {
+                    (
+                        name.to_owned(),
+                        ConnectionString::for_policy(host_name, name, key).expose(),
+                    )
+                })
+                .collect(),
+            devices: devices
+                .into_iter()
+                .map(|(id, key)| {
+                    (
+                        id.to_string(),
+                        ConnectionString::for_device(host_name, id, None, key).expose(),
+                    )
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Announcement {
+    /// The ready file: one JSON object.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
+    /// For the terminal of `serve`.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        let host = &self.host_name;
+        let ports = &self.ports;
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "IronHub is ready: {host}  MQTT {}  HTTPS and WebSocket {}",
+            ports.mqtt, ports.https
+        );
+        let _ = ports
+            .mqtt_plain
+            .map(|port| write!(text, "  plain MQTT {port} (loopback)"));
+        let _ = writeln!(
+            text,
+            "\nHealth   http://localhost:{}/health  (/metrics, /ca.pem)\n",
+            ports.health
+        );
+        for (id, connection_string) in &self.connection_strings.devices {
+            let _ = writeln!(text, "Device {id}\n  {connection_string}");
+        }
+        for (name, connection_string) in &self.connection_strings.policies {
+            let _ = writeln!(text, "Policy {name}\n  {connection_string}");
+        }
+        let _ = writeln!(
+            text,
+            "Event Hubs-compatible endpoint\n  {}",
+            self.connection_strings.event_hubs
+        );
+        if ports.https != 443 {
+            let _ = writeln!(
+                text,
+                "\nHTTPS is on {} because 443 was not to be had. Microsoft's Node SDKs, all devices over WebSocket and \
+                 all REST clients insist on 443 and will not find the hub.\nTo let this program bind 443, run:\n  \
+                 sudo setcap cap_net_bind_service=+ep \"$(command -v ironhub || echo target/release/ironhub)\"",
+                ports.https
+            );
+        }
+        if let Some(ca_file) = &self.ca_file {
+            let _ = write!(text, "\n{}", trust_lines(ca_file, host));
+        }
+        text
+    }
+}
+
+/// How each kind of client takes the CA; `ironhub trust` prints the same.
+pub fn trust_lines(ca_file: &Path, host_name: &str) -> String {
+    let ca = ca_file.display();
+    let mut text = format!(
+        "Trust the hub's CA, {ca}\n\
+         \x20 Python device SDK, OpenSSL   export SSL_CERT_FILE=\"{ca}\"\n\
+         \x20 Python service SDK (REST)    export REQUESTS_CA_BUNDLE=\"{ca}\"\n\
+         \x20 Python Event Hubs (certifi)  cat \"{ca}\" >> \"$(python3 -m certifi)\"\n\
+         \x20 Node                         export NODE_EXTRA_CA_CERTS=\"{ca}\"\n\
+         \x20 Debian, Ubuntu               sudo cp \"{ca}\" /usr/local/share/ca-certificates/ironhub.crt && sudo update-ca-certificates\n\
+         \x20 Fedora, RHEL                 sudo cp \"{ca}\" /etc/pki/ca-trust/source/anchors/ironhub.pem && sudo update-ca-trust\n\
+         \x20 macOS                        sudo security add-trusted-cert -d -k /Library/Keychains/System.keychain \"{ca}\"\n"
+    );
+    if !host_name.contains('.') {
+        let _ = writeln!(
+            text,
+            "C, Java and .NET clients refuse a HostName without a dot: give them HostName=127.0.0.1, which the \
+             certificate covers too."
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn announcement() -> Announcement {
+        let key = || SymmetricKey::from_bytes(&[b'k'; 32]).unwrap();
+        Announcement {
+            host_name: "localhost".into(),
+            ports: BoundPorts {
+                mqtt: 8883,
+                https: 443,
+                mqtt_plain: Some(1883),
+                health: 9600,
+            },
+            ca_file: Some("/ca/ca.pem".into()),
+            connection_strings: ConnectionStrings::new(
+                ("localhost", "ironhub"),
+                [("iothubowner", key()), ("service", key())],
+                [(DeviceId::parse("MyPythonDevice").unwrap(), key())],
+            ),
+        }
+    }
+
+    #[test]
+    fn the_ready_file_has_the_documented_members() {
+        let json: serde_json::Value = serde_json::from_str(&announcement().to_json()).unwrap();
+        assert_eq!(json["host_name"], "localhost");
+        assert_eq!(
+            json["ports"],
+            serde_json::json!({"mqtt": 8883, "https": 443, "mqtt_plain": 1883, "health": 9600})
+        );
+        assert_eq!(json["ca_file"], "/ca/ca.pem");
+        let strings = &json["connection_strings"];
+        let key = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
+        assert_eq!(
+            strings["iothubowner"],
+            format!("HostName=localhost;SharedAccessKeyName=iothubowner;SharedAccessKey={key}")
+        );
+        assert_eq!(
+            strings["devices"]["MyPythonDevice"],
+            format!("HostName=localhost;DeviceId=MyPythonDevice;SharedAccessKey={key}")
+        );
+        assert_eq!(
+            strings["event_hubs"],
+            format!("Endpoint=sb://localhost/;SharedAccessKeyName=service;SharedAccessKey={key};EntityPath=ironhub")
+        );
+    }
+
+    #[test]
+    fn people_are_told_what_to_paste_and_what_to_trust() {
+        let text = announcement().to_text();
+        for part in [
+            "HostName=localhost;DeviceId=MyPythonDevice",
+            "SSL_CERT_FILE",
+            "HostName=127.0.0.1",
+            "/ca.pem",
+        ] {
+            assert!(text.contains(part), "{part} not in:\n{text}");
+        }
+        assert!(!text.contains("setcap"), "{text}");
+        let mut fallback = announcement();
+        fallback.ports.https = 8443;
+        assert!(fallback.to_text().contains("setcap cap_net_bind_service=+ep"));
+    }
+}
