@@ -1,8 +1,10 @@
 //! The hub's ports on one directory of one machine.
 
+pub mod bus;
 pub mod meta;
 mod seal;
 pub mod state;
 
+pub use bus::{LocalBus, Switchboard};
 pub use meta::{DataDir, Meta, MetaError, MetaWanted, Profile};
-pub use state::{SqliteState, StateHealth, StateOpenError, StateOptions};
+pub use state::{BackupError, SqliteState, StateHealth, StateOpenError, StateOptions};
