@@ -5,15 +5,20 @@ use crate::tally::Tally;
 /// The lines by which nextest and cargo's own test runner close, less those of empty runs, and the failed tests that
 /// nextest names after its own.
 pub(crate) fn lines(output: &[String]) -> Vec<String> {
-    let all: Vec<&str> = output.iter().map(|line| line.trim()).collect();
-    // Before its summary nextest shows what failed tests have printed, their own closing lines among it.
-    let start = all.iter().position(|line| is_nextest_summary(line)).unwrap_or(0);
-    let lines = all.get(start..).unwrap_or_default().iter().copied();
-    let telling = |line: &&str| tally(line) != Tally::default() || is_nextest_failure(line);
-    let mut found: Vec<&str> = lines.clone().filter(telling).collect();
-    if found.is_empty() {
-        found.extend(lines.clone().find(|line| is_closing(line)));
-    }
+    let lines = || output.iter().map(|line| line.trim());
+    // nextest shows what failed tests have printed: the closing lines of their own processes do not count.
+    let found: Vec<&str> = if lines().any(is_nextest_summary) {
+        let end = lines().skip_while(|line| !is_nextest_summary(line));
+        end.filter(|line| is_nextest_summary(line) || is_nextest_failure(line))
+            .collect()
+    } else {
+        let busy: Vec<&str> = lines().filter(|line| tally(line) != Tally::default()).collect();
+        if busy.is_empty() {
+            lines().find(|line| is_closing(line)).into_iter().collect()
+        } else {
+            busy
+        }
+    };
     found.into_iter().map(str::to_owned).collect()
 }
 
@@ -129,6 +134,7 @@ mod tests {
             "    test result: FAILED. 0 passed; 1 failed; 0 ignored",
             "     Summary [   0.012s] 2 tests run: 1 passed, 1 failed, 0 skipped",
             "        FAIL [   0.005s] (1/2) xtask::bin/xtask a",
+            "    test result: FAILED. 0 passed; 1 failed; 0 ignored",
             "error: test run failed",
         ];
         let found = lines(&output.map(str::to_owned));
