@@ -22,6 +22,8 @@ pub(crate) struct Metadata {
 pub(crate) struct Package {
     pub(crate) id: String,
     pub(crate) name: String,
+    /// An SPDX expression.
+    pub(crate) license: Option<String>,
     pub(crate) dependencies: Vec<Dependency>,
 }
 
@@ -70,5 +72,19 @@ impl Metadata {
         self.packages
             .iter()
             .filter(|package| self.workspace_members.contains(&package.id))
+    }
+}
+
+#[cfg(test)]
+impl Package {
+    /// A package that exists only in a test.
+    pub(crate) fn named(name: &str) -> Self {
+        let name = name.to_owned();
+        Self {
+            id: name.clone(),
+            name,
+            license: Some("MIT".to_owned()),
+            dependencies: Vec::new(),
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! `cargo xtask tidy`: what no compiler checks. Each rule is one file below; its tests show it firing.
 
 mod allows;
-mod banned_crates;
 mod file_lengths;
 mod file_names;
 mod ignores;
 mod imports;
 mod layering;
+mod licenses;
 mod links;
 mod lock_files;
 mod machine_paths;
@@ -15,6 +15,7 @@ mod markers;
 mod newlines;
 mod rust_text;
 mod tabs;
+mod third_parties;
 mod tree;
 
 use anyhow::Result;
@@ -38,8 +39,8 @@ const RULES: &[Rule] = &[
         check: Check::Tree(layering::check),
     },
     Rule {
-        name: "banned crates",
-        check: Check::Tree(banned_crates::check),
+        name: "third parties",
+        check: Check::Tree(third_parties::check),
     },
     Rule {
         name: "links",

@@ -1,6 +1,7 @@
 //! A hub of the runner's own: started, ready, ended.
 
 use std::{
+    env,
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -95,6 +96,10 @@ impl Launch {
         remove_file(&self.ready_file())?;
         let log = File::options().create(true).append(true).open(self.log())?;
         let mut serve = Command::new(&self.binary);
+        // Each of its flags is a variable, too: only those given here count.
+        for (name, _) in env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"IRONHUB_")) {
+            serve.env_remove(name);
+        }
         serve.args(["serve", "--dev", "--host-name", &self.host_name]);
         if self.in_memory {
             serve.arg("--in-memory");

@@ -89,9 +89,8 @@ mod tests {
             kind: kind.map(str::to_owned),
         };
         Package {
-            id: name.to_owned(),
-            name: name.to_owned(),
             dependencies: dependencies.iter().map(dependency).collect(),
+            ..Package::named(name)
         }
     }
 
