@@ -45,7 +45,11 @@ pub(crate) struct Writer {
 }
 
 /// The disk has failed: whether the last transaction is on it is not known, so nothing more may be said.
-struct DiskFailed(String);
+struct DiskFailed {
+    reason: String,
+    /// Must not even learn that there is no answer before the process has had the chance to end.
+    unanswered: Vec<Job<WriteJob>>,
+}
 
 impl Writer {
     /// Works until the queue is closed and empty, or the disk fails.
@@ -58,9 +62,10 @@ impl Writer {
         }
         self.health.set(StateHealth::Stopped);
         self.queue.close();
-        if let Err(DiskFailed(reason)) = result {
-            error!(%reason, "the state's disk has failed");
-            (self.on_fatal)(&reason);
+        if let Err(failed) = result {
+            error!(reason = %failed.reason, "the state's disk has failed");
+            (self.on_fatal)(&failed.reason);
+            drop(failed.unanswered);
         }
         self.queue.clear();
     }
@@ -73,7 +78,10 @@ impl Writer {
                 answer_all(batch, outcomes);
                 Ok(())
             }
-            Err(Failure::Disk(reason)) => Err(DiskFailed(reason)),
+            Err(Failure::Disk(reason)) => Err(DiskFailed {
+                reason,
+                unanswered: batch,
+            }),
             Err(Failure::NoSpace(_) | Failure::Damaged(_)) => self.commit_each(batch),
         }
     }
@@ -101,7 +109,8 @@ impl Writer {
     /// Returns those for which there is no space.
     fn commit_all_that_fit(&mut self, batch: Vec<Job<WriteJob>>) -> Result<Vec<Job<WriteJob>>, DiskFailed> {
         let mut held = Vec::new();
-        for job in batch {
+        let mut jobs = batch.into_iter();
+        while let Some(job) = jobs.next() {
             match self.transact(std::slice::from_ref(&job)) {
                 Ok(outcomes) => answer_all(vec![job], outcomes),
                 Err(Failure::NoSpace(reason)) => {
@@ -114,7 +123,14 @@ impl Writer {
                     error!(%reason, "the state is damaged");
                     answer_all(vec![job], vec![Err(CommitError::Store(StoreError::Damaged(reason)))]);
                 }
-                Err(Failure::Disk(reason)) => return Err(DiskFailed(reason)),
+                Err(Failure::Disk(reason)) => {
+                    held.push(job);
+                    held.extend(jobs);
+                    return Err(DiskFailed {
+                        reason,
+                        unanswered: held,
+                    });
+                }
             }
         }
         Ok(held)
@@ -144,7 +160,10 @@ impl Writer {
         let result = connection::checkpoint(&self.connection.lock());
         match result.map_err(|error| Failure::of_write(&error, self.directory.as_deref())) {
             Ok(()) => Ok(()),
-            Err(Failure::Disk(reason)) => Err(DiskFailed(reason)),
+            Err(Failure::Disk(reason)) => Err(DiskFailed {
+                reason,
+                unanswered: Vec::new(),
+            }),
             // The log keeps what the database has no room for, and the next commit tries again.
             Err(Failure::NoSpace(reason) | Failure::Damaged(reason)) => {
                 warn!(%reason, "the write-ahead log of the state cannot be copied");
