@@ -31,26 +31,30 @@ pub(crate) fn check(file: &SourceFile) -> Vec<Finding> {
         });
     }
     if file.path.starts_with(HUB) {
-        return file.findings(|line| {
-            let used = amqp_modules(line)
-                .into_iter()
-                .find(|name| !AMQP_IN_HUB.contains(name))?;
-            Some(format!(
-                "the hub may use ironhub_amqp::{{types, message}} only, not {used}"
-            ))
-        });
+        return foreign_amqp(file);
     }
     Vec::new()
 }
 
-/// The modules of the AMQP crate that a line names: `ironhub_amqp::a::X`, `use ironhub_amqp::{a::X, b::{Y, Z}};`.
-fn amqp_modules(line: &str) -> Vec<&str> {
-    line.match_indices(AMQP)
-        .filter_map(|(start, _)| line.get(start + AMQP.len()..))
-        .flat_map(first_words)
-        .collect()
+/// Looks at the whole text, since a list of imports may take several lines.
+fn foreign_amqp(file: &SourceFile) -> Vec<Finding> {
+    let paths = file
+        .text
+        .match_indices(AMQP)
+        .filter_map(|(start, _)| file.text.split_at_checked(start + AMQP.len()));
+    let foreign = paths.filter_map(|(before, path)| {
+        let used = first_words(path).into_iter().find(|name| !AMQP_IN_HUB.contains(name))?;
+        let message = format!("the hub may use ironhub_amqp::{{types, message}} only, not {used}");
+        Some(Finding {
+            path: file.path.clone(),
+            line: Some(before.lines().count()),
+            message,
+        })
+    });
+    foreign.collect()
 }
 
+/// The modules that a path names after the crate: `a::X` or `{a::X, b::{Y, Z}}`.
 fn first_words(path: &str) -> Vec<&str> {
     let Some(list) = path.strip_prefix('{') else {
         return vec![first_word(path)];
@@ -115,6 +119,11 @@ mod tests {
             &[],
         );
         check_text(path, "use ironhub_amqp::{message::{Body, Section}, link};\n", &[1]);
+        check_text(
+            path,
+            "use x;\nuse ironhub_amqp::{\n    message::{Body, Section},\n    link,\n};\n",
+            &[2],
+        );
         check_text(
             "crates/ironhub-transport/src/amqp.rs",
             "use ironhub_amqp::session::Session;\n",
