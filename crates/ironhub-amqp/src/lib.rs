@@ -6,11 +6,17 @@
 //! "AMQP 1.0" in the documentation of this crate means the OASIS standard "Advanced Message Queuing Protocol Version
 //! 1.0", parts 1 (types), 2 (transport), 3 (messaging) and 5 (security).
 
+pub mod connection;
 pub mod frame;
 pub mod limits;
+mod link;
 pub mod message;
 pub mod performative;
+mod protocol_header;
 pub mod sasl;
+mod serial;
+mod session;
+mod slots;
 
 /// The AMQP type system (AMQP 1.0 part 1): values, their decoder and their encoder.
 pub mod types {

@@ -1,4 +1,5 @@
 use super::{ReceiverSettleMode, Role, SenderSettleMode, Source, Target};
+use crate::limits::MESSAGE_BYTES_MAX;
 use crate::types::encode::{self, value};
 use crate::types::{DecodeError, Encoded, Fields, Value};
 
@@ -47,6 +48,29 @@ impl Attach {
             offered_capabilities: Encoded::null(),
             desired_capabilities: Encoded::null(),
             properties: Encoded::null(),
+        }
+    }
+
+    /// The answer that takes the link as it was asked for: source, target, filters and properties are echoed, as the
+    /// real service does. Where we receive we settle first: uamqp stalls when its wish for *second* is granted.
+    pub fn answer(&self) -> Self {
+        let role = self.role.opposite();
+        let rcv_settle_mode = match role {
+            Role::Receiver => Some(ReceiverSettleMode::First),
+            Role::Sender => Some(self.rcv_settle_mode.unwrap_or_default()),
+        };
+        Self {
+            handle: 0,
+            role,
+            rcv_settle_mode,
+            snd_settle_mode: Some(self.snd_settle_mode.unwrap_or_default()),
+            source: Some(self.source.clone().unwrap_or_default()),
+            target: Some(self.target.clone().unwrap_or_default()),
+            initial_delivery_count: (role == Role::Sender).then_some(0),
+            max_message_size: Some(MESSAGE_BYTES_MAX),
+            offered_capabilities: Encoded::null(),
+            desired_capabilities: Encoded::null(),
+            ..self.clone()
         }
     }
 

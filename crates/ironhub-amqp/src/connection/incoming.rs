@@ -1,0 +1,126 @@
+use super::{Connection, Delivery, Event, Gone, LinkId, Receipt, SessionId};
+use crate::link::{LinkEnd, LinkState, Whole};
+use crate::performative::{AmqpError, DeliveryState, Disposition, Performative, Role, Transfer, condition};
+
+impl Connection {
+    /// How many messages of a link may be under way or in the caller's hands; 0 takes the credit back. The peer is told
+    /// at once, and again whenever half of it was used and settled.
+    pub fn grant(&mut self, id: LinkId, credit: u32) -> Result<(), Gone> {
+        let link = self
+            .links
+            .get_mut(id.0)
+            .filter(|link| link.state == LinkState::Attached)
+            .ok_or(Gone)?;
+        let LinkEnd::Receiver(receiver) = &mut link.end else {
+            return Err(Gone);
+        };
+        if receiver.set_window(credit) {
+            self.write_link_flow(id);
+        }
+        Ok(())
+    }
+
+    /// Says what became of a message, which frees its credit. For a message that the peer sent settled nothing is
+    /// written and `state` does not matter.
+    ///
+    /// SDKs understand [`DeliveryState::Accepted`] and [`DeliveryState::Rejected`] here and no other outcome.
+    pub fn settle(&mut self, receipt: Receipt, state: DeliveryState) -> Result<(), Gone> {
+        let link = self
+            .links
+            .get_mut(receipt.link.0)
+            .filter(|link| link.state == LinkState::Attached)
+            .ok_or(Gone)?;
+        let LinkEnd::Receiver(receiver) = &mut link.end else {
+            return Err(Gone);
+        };
+        let has_credit = receiver.release();
+        let channel = link.session.0.index;
+        if !receipt.settled {
+            let disposition = Disposition {
+                role: Role::Receiver,
+                first: receipt.delivery_id,
+                last: None,
+                settled: true,
+                state: Some(state),
+            };
+            self.write(channel, &Performative::Disposition(disposition));
+        }
+        if has_credit {
+            self.write_link_flow(receipt.link);
+        }
+        Ok(())
+    }
+
+    pub(super) fn handle_transfer(&mut self, session_id: SessionId, transfer: &Transfer, payload: &[u8]) {
+        let Some(session) = self.sessions.get_mut(session_id.0) else {
+            return;
+        };
+        let is_window_low = session.windows.handle_transfer();
+        let link = session.handles.by_theirs(transfer.handle);
+        if is_window_low {
+            self.write_flow(session_id, None);
+        }
+        let Some(link) = link else {
+            let error = AmqpError::new(condition::UNATTACHED_HANDLE, "The handle is not attached.");
+            return self.fail_session(session_id, error);
+        };
+        self.handle_link_transfer(link, transfer, payload);
+    }
+
+    fn handle_link_transfer(&mut self, id: LinkId, transfer: &Transfer, payload: &[u8]) {
+        let Some(link) = self.links.get_mut(id.0) else { return };
+        let state = link.state;
+        if state == LinkState::Detaching {
+            return; // Sent before the peer saw our detach.
+        }
+        let LinkEnd::Receiver(receiver) = &mut link.end else {
+            return self.fail_link(
+                id,
+                AmqpError::new(condition::NOT_ALLOWED, "A transfer against the link's direction."),
+            );
+        };
+        let buffered_before = receiver.buffered_bytes();
+        let taken = receiver
+            .handle_transfer(transfer, payload)
+            .and_then(|whole| match whole {
+                Some(message) if state == LinkState::Attached => receiver.hand_over().map(|()| Some(message)),
+                Some(message) => receiver.keep_early(message).map(|()| None),
+                None => Ok(None),
+            });
+        self.buffered_bytes = self.buffered_bytes - buffered_before + receiver.buffered_bytes();
+        match taken {
+            Ok(Some(message)) => self.events.push_back(delivery(id, message)),
+            Ok(None) => {}
+            Err(error) => self.fail_link(id, error),
+        }
+    }
+
+    /// What came before the caller took the link is a delivery now.
+    pub(super) fn hand_over_early(&mut self, id: LinkId) {
+        let Some(link) = self.links.get_mut(id.0) else { return };
+        let LinkEnd::Receiver(receiver) = &mut link.end else {
+            return;
+        };
+        let buffered_before = receiver.buffered_bytes();
+        for message in receiver.take_early() {
+            // As many as may be kept early may be in flight, so this does not fail.
+            if receiver.hand_over().is_ok() {
+                self.events.push_back(delivery(id, message));
+            }
+        }
+        self.buffered_bytes = self.buffered_bytes - buffered_before + receiver.buffered_bytes();
+    }
+}
+
+fn delivery(link: LinkId, message: Whole) -> Event {
+    Event::Delivery(Delivery {
+        receipt: Receipt {
+            link,
+            delivery_id: message.delivery_id,
+            settled: message.settled,
+        },
+        tag: message.tag,
+        message_format: message.message_format,
+        payload: message.payload,
+    })
+}

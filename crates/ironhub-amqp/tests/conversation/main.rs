@@ -1,0 +1,9 @@
+//! Conversations with single frames: what clients do, in the order in which they do it, and what hostile peers try.
+#![cfg(test)]
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test waits for one event among many")]
+
+mod open;
+mod peer;
+mod receiving;
+mod sending;
+mod timing;
