@@ -2,8 +2,10 @@
 #![cfg(test)]
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test waits for one event among many")]
 
+mod hostile;
 mod open;
 mod peer;
 mod receiving;
 mod sending;
 mod timing;
+mod two_ends;
