@@ -4,15 +4,20 @@
 //! from it, and only who proved its identity learns whether a device exists or is disabled.
 
 mod cache;
+mod certificate;
+mod device;
+mod principal;
+mod scope;
 
-use std::sync::Arc;
-
-use ironhub_model::{GenerationId, IdentityId, Permission, Permissions, Timestamp};
+use ironhub_model::{AccessPolicy, IdentityId, Permission, SasToken, SymmetricKey, Timestamp};
+use tracing::debug;
 
 pub(crate) use cache::{Credentials, CredentialsCache};
+pub use principal::{AuthKind, DevicePrincipal, SasScope, ServicePrincipal, X509Issuer};
+use scope::Scope;
 
-use crate::core::service;
-use crate::error::HubError;
+use crate::core::{Core, service};
+use crate::error::{HubError, Unauthorized};
 use crate::ports::Ports;
 
 service! {
@@ -20,71 +25,12 @@ service! {
     Auth
 }
 
-/// A device or module that has proved itself, or a policy acting for it.
-#[derive(Debug, Clone)]
-pub struct DevicePrincipal {
-    /// Who.
-    pub id: IdentityId,
-    /// Which creation of that ID.
-    pub generation_id: GenerationId,
-    /// By what.
-    pub kind: AuthKind,
-    /// Until when: the token's expiry plus the allowed clock skew; the token was accepted, and its connection is cut,
-    /// by this same instant. `None` for certificates.
-    pub expires_at: Option<Timestamp>,
-    /// What the proof was checked against.
-    credentials: Arc<Credentials>,
-}
-
-/// How a device proved itself; becomes the annotation `iothub-connection-auth-method`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AuthKind {
-    /// A token.
-    Sas {
-        /// Whose key signed it.
-        scope: SasScope,
-    },
-    /// A certificate.
-    X509 {
-        /// What vouches for it.
-        issuer: X509Issuer,
-    },
-}
-
-/// Whose key signed a device's token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SasScope {
-    /// The device's own.
-    Device,
-    /// The module's own.
-    Module,
-    /// A shared access policy of the hub.
-    Hub,
-}
-
-/// What vouches for a certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum X509Issuer {
-    /// A registered thumbprint.
-    SelfSigned,
-    /// A verified authority of the hub.
-    Authority,
-}
-
-/// A back end that holds a policy's key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServicePrincipal {
-    /// The policy.
-    pub policy: String,
-    /// All its rights, not only those asked for.
-    pub permissions: Permissions,
-    /// Until when: the token's expiry plus the allowed clock skew.
-    pub expires_at: Timestamp,
-}
-
 impl<P: Ports> Auth<P> {
     /// Checks a device connection: `token` is the MQTT password, `host` what the user name says, `certificates` what
     /// TLS has proved, leaf first. A policy with `DeviceConnect` may stand in for any device it covers.
+    ///
+    /// Devices also connect by addresses that the hub does not know of, so `host` decides nothing; the token's own host
+    /// has to be the hub's.
     pub async fn connect_device(
         &self,
         id: &IdentityId,
@@ -92,8 +38,8 @@ impl<P: Ports> Auth<P> {
         token: Option<&str>,
         certificates: &[&[u8]],
     ) -> Result<DevicePrincipal, HubError> {
-        let _ = (id, host, token, certificates);
-        Err(HubError::Internal("not built yet".into()))
+        let result = self.core.authenticate_device(id, token, certificates).await;
+        result.inspect_err(|error| refused(error, Some(id), host))
     }
 
     /// The same for one HTTPS request on a device's path. An unknown device is `DeviceNotFound` only for a caller that
@@ -104,26 +50,121 @@ impl<P: Ports> Auth<P> {
         authorization: Option<&str>,
         certificates: &[&[u8]],
     ) -> Result<DevicePrincipal, HubError> {
-        let _ = (id, authorization, certificates);
-        Err(HubError::Internal("not built yet".into()))
+        let result = self.core.authenticate_device(id, authorization, certificates).await;
+        result.inspect_err(|error| refused(error, Some(id), ""))
     }
 
     /// Checks a back end's request: a genuine policy token, whose resource covers `path` (decoded, from the root), with
     /// one of the permissions.
+    #[expect(clippy::unused_async, reason = "policies may one day be asked of another process")]
     pub async fn authorize_service(
         &self,
         authorization: Option<&str>,
         path: &str,
         any_of: &[Permission],
     ) -> Result<ServicePrincipal, HubError> {
-        let _ = (authorization, path, any_of);
-        Err(HubError::Internal("not built yet".into()))
+        let result = self.core.authenticate_service(authorization, path, any_of);
+        let result = result.map_err(HubError::from);
+        result.inspect_err(|error| refused(error, None, path))
     }
 
     /// Is what this principal proved still true? To be asked after the link is claimed, since a disabling or a key roll
     /// may have come between the proof and the claim.
     pub async fn recheck(&self, principal: &DevicePrincipal) -> Result<(), HubError> {
-        let _ = &principal.credentials;
-        Err(HubError::Internal("not built yet".into()))
+        self.core.recheck(principal).await
     }
+}
+
+/// A token whose signature, host and time are good, by the policy that signed it.
+struct PolicyProof {
+    policy: AccessPolicy,
+    key: SymmetricKey,
+    scope: Scope,
+    expires_at: Timestamp,
+}
+
+impl<P: Ports> Core<P> {
+    fn authenticate_service(
+        &self,
+        authorization: Option<&str>,
+        path: &str,
+        any_of: &[Permission],
+    ) -> Result<ServicePrincipal, Unauthorized> {
+        let text = authorization
+            .filter(|text| !text.is_empty())
+            .ok_or(Unauthorized::NoCredentials)?;
+        let token = SasToken::parse(text).map_err(|_| Unauthorized::MalformedToken)?;
+        let name = token.policy().ok_or(Unauthorized::UnknownPolicy)?;
+        let proof = self.policy_proof(&token, name)?;
+        if !proof.scope.covers_path(path) {
+            return Err(Unauthorized::WrongResource);
+        }
+        if !any_of
+            .iter()
+            .any(|permission| proof.policy.permissions.allows(*permission))
+        {
+            return Err(Unauthorized::MissingPermission);
+        }
+        Ok(ServicePrincipal {
+            policy: proof.policy.name,
+            permissions: proof.policy.permissions,
+            expires_at: proof.expires_at,
+        })
+    }
+
+    /// Checks everything about a policy's token but what it is used for.
+    fn policy_proof(&self, token: &SasToken<'_>, name: &str) -> Result<PolicyProof, Unauthorized> {
+        let settings = self.settings.current();
+        let policy = settings.policy(name).ok_or(Unauthorized::UnknownPolicy)?;
+        let key = signing_key(token, &policy.primary_key, &policy.secondary_key)?;
+        let (scope, expires_at) = self.host_and_time(token)?;
+        Ok(PolicyProof {
+            key,
+            policy: policy.clone(),
+            scope,
+            expires_at,
+        })
+    }
+
+    /// The scope of a token for this hub, and the instant at which it ends.
+    fn host_and_time(&self, token: &SasToken<'_>) -> Result<(Scope, Timestamp), Unauthorized> {
+        let skew = self.settings.current().sas_clock_skew();
+        if !token.is_live(self.now(), skew) {
+            return Err(Unauthorized::ExpiredToken);
+        }
+        let scope = Scope::parse(token.resource()).ok_or(Unauthorized::MalformedToken)?;
+        if !self.info.is_host(scope.host()) {
+            return Err(Unauthorized::WrongHost);
+        }
+        Ok((scope, token.expires_at().saturating_add(skew)))
+    }
+}
+
+/// The key that signed the token; the primary one is tried first.
+fn signing_key(
+    token: &SasToken<'_>,
+    primary: &SymmetricKey,
+    secondary: &SymmetricKey,
+) -> Result<SymmetricKey, Unauthorized> {
+    let mut keys = [primary, secondary].into_iter();
+    let key = keys.find(|key| token.is_signed_with(key));
+    key.cloned().ok_or(Unauthorized::WrongSignature)
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "only the outcomes of a proof have names of their own"
+)]
+fn refused(error: &HubError, id: Option<&IdentityId>, target: &str) {
+    let reason = match error {
+        HubError::Unauthorized(reason) => reason.label(),
+        HubError::DeviceDisabled(_) => "disabled",
+        HubError::DeviceNotFound(_) | HubError::ModuleNotFound(_) => "not_found",
+        _ => "internal",
+    };
+    metrics::counter!("ironhub_auth_failures_total", "reason" => reason).increment(1);
+    debug!(
+        id = id.map(tracing::field::display),
+        target, reason, "credentials refused"
+    );
 }

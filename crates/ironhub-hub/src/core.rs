@@ -1,10 +1,13 @@
 //! What all services of one hub share.
 
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use ironhub_model::{PartitionId, Timestamp};
+use ironhub_model::limits::WRITER_TURNS;
+use ironhub_model::{DeviceId, PartitionId, Timestamp};
 use parking_lot::Mutex;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::error;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -13,7 +16,8 @@ use crate::error::HubError;
 use crate::hub::{Health, HubInfo, Parts};
 use crate::ports::{Clock, Commit, CommitError, Ports, Rev, StateStore, StoreError};
 use crate::presence::Presence;
-use crate::settings::{LiveSettings, LoadedSettings};
+use crate::settings::LiveSettings;
+use crate::store::settings::SettingsDocument;
 
 /// The shared inside of a hub.
 pub(crate) struct Core<P: Ports> {
@@ -26,6 +30,7 @@ pub(crate) struct Core<P: Ports> {
     pub(crate) credentials: CredentialsCache,
     pub(crate) presence: Presence,
     pub(crate) tasks: Tasks,
+    pub(crate) turns: Turns,
     trouble: Mutex<Option<String>>,
 }
 
@@ -59,7 +64,7 @@ macro_rules! service {
 pub(crate) use service;
 
 impl<P: Ports> Core<P> {
-    pub(crate) fn new(info: HubInfo, parts: Parts<P>, settings: LoadedSettings) -> Self {
+    pub(crate) fn new(info: HubInfo, parts: Parts<P>, settings: SettingsDocument) -> Self {
         Self {
             info,
             state: parts.state,
@@ -70,6 +75,7 @@ impl<P: Ports> Core<P> {
             credentials: CredentialsCache::default(),
             presence: Presence::default(),
             tasks: Tasks::default(),
+            turns: Turns::default(),
             trouble: Mutex::default(),
         }
     }
@@ -99,6 +105,15 @@ impl<P: Ports> Core<P> {
             *known = trouble;
         }
         result
+    }
+
+    /// Commits; `false` when a document has changed since it was loaded, so that the decision must be made anew.
+    pub(crate) async fn swapped(&self, commit: Commit) -> Result<bool, HubError> {
+        match self.commit(commit).await {
+            Ok(_) => Ok(true),
+            Err(CommitError::Conflict(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     pub(crate) fn health(&self) -> Health {
@@ -158,5 +173,31 @@ impl Tasks {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
+
+/// Has the writers of one device in this process take turns. Compare-and-swap alone keeps writes right; turns keep N
+/// writers of one twin from losing N − 1 swaps of each round.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    hasher: RandomState,
+    turns: Vec<Semaphore>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            hasher: RandomState::new(),
+            turns: (0..WRITER_TURNS).map(|_| Semaphore::new(1)).collect(),
+        }
+    }
+}
+
+impl Turns {
+    /// Waits for this device's turn, which lasts until the permit is dropped. Never wait for two.
+    pub(crate) async fn take(&self, device: &DeviceId) -> Option<SemaphorePermit<'_>> {
+        let count = u64::try_from(self.turns.len()).unwrap_or(1);
+        let index = usize::try_from(self.hasher.hash_one(device) % count).unwrap_or(0);
+        self.turns.get(index)?.acquire().await.ok()
     }
 }

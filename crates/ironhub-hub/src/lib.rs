@@ -12,6 +12,7 @@
 
 mod core;
 mod presence;
+mod random;
 mod store;
 
 pub mod auth;

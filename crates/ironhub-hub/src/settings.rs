@@ -1,50 +1,53 @@
 //! The hub's settings: one versioned document that an operator can change while the hub runs.
 
+pub(crate) mod authority;
+mod live;
+mod proof;
+mod validate;
+
 use std::sync::Arc;
 
+use ironhub_model::limits::SWAP_ATTEMPTS_MAX;
 use ironhub_model::registry::Precondition;
+use ironhub_model::settings::CaCertificate;
 use ironhub_model::{Etag, HubSettings};
-use parking_lot::RwLock;
 
-use crate::core::service;
+pub(crate) use live::LiveSettings;
+
+use crate::core::{Core, service};
 use crate::error::HubError;
-use crate::ports::{Ports, Rev, StateStore};
+use crate::ports::{Commit, CommitError, Expect, Ports, StateStore};
+use crate::store;
+use crate::store::settings::SettingsDocument;
 
 service! {
     /// Reads and replaces the settings.
     Settings
 }
 
-/// Settings as they lie in the store.
-#[derive(Debug, Clone)]
-pub(crate) struct LoadedSettings {
-    pub(crate) settings: HubSettings,
-    pub(crate) etag: Etag,
-    pub(crate) rev: Rev,
-}
-
-/// The settings in force.
-#[derive(Debug)]
-pub(crate) struct LiveSettings(RwLock<Arc<HubSettings>>);
-
-impl LiveSettings {
-    pub(crate) fn new(loaded: LoadedSettings) -> Self {
-        Self(RwLock::new(Arc::new(loaded.settings)))
+/// The stored settings; a store without any gets `initial`, which has to be valid.
+pub(crate) async fn load_or_create<S: StateStore>(
+    state: &S,
+    initial: HubSettings,
+) -> Result<SettingsDocument, HubError> {
+    if let Some((document, _)) = store::settings::load(state).await? {
+        return Ok(document);
     }
-
-    pub(crate) fn current(&self) -> Arc<HubSettings> {
-        Arc::clone(&self.0.read())
-    }
-}
-
-/// The stored settings; a store without any gets `initial`.
-pub(crate) async fn load_or_create<S: StateStore>(state: &S, initial: HubSettings) -> Result<LoadedSettings, HubError> {
-    let _ = (state, &initial);
-    Ok(LoadedSettings {
+    validate::settings(&initial)?;
+    let document = SettingsDocument {
+        version: 1,
         settings: initial,
-        etag: Etag::new("MA=="),
-        rev: Rev(0),
-    })
+    };
+    let commit = Commit::new().put_settings(&document, Expect::Absent)?;
+    match state.commit(commit).await {
+        Ok(_) => Ok(document),
+        // Another process of the hub was first; its settings hold.
+        Err(CommitError::Conflict(_)) => match store::settings::load(state).await? {
+            Some((document, _)) => Ok(document),
+            None => Err(HubError::Busy),
+        },
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl<P: Ports> Settings<P> {
@@ -55,30 +58,92 @@ impl<P: Ports> Settings<P> {
 
     /// The settings with their ETag, from the store.
     pub async fn get(&self) -> Result<(HubSettings, Etag), HubError> {
-        Err(HubError::Internal("not built yet".into()))
+        let (document, _) = store::settings::load(&self.core.state).await?.ok_or_else(missing)?;
+        let etag = document.etag();
+        Ok((document.settings, etag))
     }
 
-    /// Replaces them all. `InvalidArgument` names the key, the value and what was expected.
+    /// Replaces them all. `InvalidArgument` names the key, the value and what was expected. Links whose policy or
+    /// authority is gone fail at their next use.
     pub async fn replace(&self, settings: HubSettings, precondition: Precondition) -> Result<Etag, HubError> {
-        let _ = (settings, precondition);
-        Err(HubError::Internal("not built yet".into()))
+        validate::settings(&settings)?;
+        let change = move |old: &SettingsDocument| {
+            if !precondition.allows(&old.etag()) {
+                return Err(HubError::PreconditionFailed);
+            }
+            Ok((settings.clone(), Commit::new()))
+        };
+        self.change(change).await
     }
 
     /// Adds a certificate authority: one PEM certificate. An unverified one signs nobody in.
     pub async fn add_ca_certificate(&self, name: &str, pem: &str, is_verified: bool) -> Result<(), HubError> {
-        let _ = (name, pem, is_verified);
-        Err(HubError::Internal("not built yet".into()))
+        let certificate = CaCertificate {
+            name: name.into(),
+            pem: pem.into(),
+            is_verified,
+        };
+        self.change(move |old| {
+            let mut settings = old.settings.clone();
+            settings.ca_certificates.push(certificate.clone());
+            validate::settings(&settings)?;
+            Ok((settings, Commit::new()))
+        })
+        .await
+        .map(drop)
     }
 
     /// A fresh code: who can have the authority sign a certificate with this common name owns the authority.
     pub async fn ca_verification_code(&self, name: &str) -> Result<String, HubError> {
-        let _ = name;
-        Err(HubError::Internal("not built yet".into()))
+        proof::begin(&self.core, name).await
     }
 
     /// Verifies the authority by a certificate that it signed, whose common name is the code last given out.
     pub async fn verify_ca_certificate(&self, name: &str, leaf_pem: &str) -> Result<(), HubError> {
-        let _ = (name, leaf_pem);
-        Err(HubError::Internal("not built yet".into()))
+        let proof = proof::check(&self.core, name, leaf_pem).await?;
+        let name = name.to_owned();
+        self.change(move |old| {
+            let mut settings = old.settings.clone();
+            let mut certificates = settings.ca_certificates.iter_mut();
+            let own = certificates.find(|certificate| certificate.name == name && certificate.pem == proof.pem);
+            own.ok_or_else(|| proof::unknown(&name))?.is_verified = true;
+            Ok((settings, Commit::new().delete_proof(&name)))
+        })
+        .await
+        .map(drop)
     }
+
+    /// Decides over the stored settings and stores the outcome, anew when another change came in between.
+    async fn change(
+        &self,
+        decide: impl Fn(&SettingsDocument) -> Result<(HubSettings, Commit), HubError> + Send + 'static,
+    ) -> Result<Etag, HubError> {
+        let core = Arc::clone(&self.core);
+        self.core.to_the_end(async move { change(&core, decide).await }).await
+    }
+}
+
+async fn change<P: Ports>(
+    core: &Core<P>,
+    decide: impl Fn(&SettingsDocument) -> Result<(HubSettings, Commit), HubError> + Send,
+) -> Result<Etag, HubError> {
+    for _ in 0..SWAP_ATTEMPTS_MAX {
+        let (old, rev) = store::settings::load(&core.state).await?.ok_or_else(missing)?;
+        let (settings, commit) = decide(&old)?;
+        let document = SettingsDocument {
+            version: old.version.saturating_add(1),
+            settings,
+        };
+        let commit = commit.put_settings(&document, Expect::At(rev))?;
+        if core.swapped(commit).await? {
+            let etag = document.etag();
+            core.settings.set(document);
+            return Ok(etag);
+        }
+    }
+    Err(HubError::Busy)
+}
+
+fn missing() -> HubError {
+    HubError::Internal("the settings document is missing".into())
 }

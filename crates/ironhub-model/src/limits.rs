@@ -131,3 +131,15 @@ pub const CREDENTIALS_CACHED_MAX: usize = 65_536;
 pub const SWAP_ATTEMPTS_MAX: u32 = 256;
 /// Longest digital twin model ID, in characters.
 pub const MODEL_ID_CHARS_MAX: usize = 128;
+/// Routes of one hub.
+pub const ROUTES_MAX: usize = 100;
+/// Longest name of a route, endpoint or certificate.
+pub const NAME_CHARS_MAX: usize = 64;
+/// Largest configurable allowance for clocks that differ.
+pub const SAS_CLOCK_SKEW_MAX: Duration = Duration::from_hours(1);
+/// Shortest configurable lock on a received message.
+pub const C2D_LOCK_MIN: Duration = Duration::from_secs(5);
+/// Largest configurable cloud-to-device queue; Azure's is fixed at 50.
+pub const C2D_QUEUE_MESSAGES_CONFIGURED_MAX: u32 = 10_000;
+/// Identities whose writers take turns independently of each other.
+pub const WRITER_TURNS: usize = 1024;

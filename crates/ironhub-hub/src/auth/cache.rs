@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use ironhub_model::limits::CREDENTIALS_CACHED_MAX;
-use ironhub_model::{Authentication, DeviceStatus, GenerationId, IdentityId};
+use ironhub_model::{Authentication, DeviceId, DeviceStatus, GenerationId, IdentityId};
 use parking_lot::Mutex;
 
 const SHARDS: usize = 64;
@@ -50,7 +50,7 @@ impl Default for CredentialsCache {
 
 impl CredentialsCache {
     pub(crate) fn find(&self, id: &IdentityId) -> Result<Arc<Credentials>, Missed> {
-        self.with_shard(id, |shard| match shard.entries.get(id) {
+        self.with_shard(&id.device, |shard| match shard.entries.get(id) {
             Some(found) => Ok(Arc::clone(found)),
             None => Err(Missed { writes: shard.writes }),
         })
@@ -58,7 +58,7 @@ impl CredentialsCache {
 
     /// Keeps what was loaded after `missed`, unless a write has come in between.
     pub(crate) fn keep(&self, id: &IdentityId, credentials: &Arc<Credentials>, missed: Missed) {
-        self.with_shard(id, |shard| {
+        self.with_shard(&id.device, |shard| {
             if shard.writes != missed.writes {
                 return;
             }
@@ -69,18 +69,72 @@ impl CredentialsCache {
         });
     }
 
-    /// To be called after each committed write of the identity, and before the writer is answered.
-    pub(crate) fn forget(&self, id: &IdentityId) {
-        self.with_shard(id, |shard| {
+    /// Forgets a device and its modules, whose status is the device's. To be called after each committed write of one
+    /// of them, and before the writer is answered.
+    pub(crate) fn forget(&self, device: &DeviceId) {
+        self.with_shard(device, |shard| {
             shard.writes += 1;
-            shard.entries.remove(id);
+            shard.entries.retain(|id, _| id.device != *device);
         });
     }
 
-    /// The identity's shard is that of its device, so that one call forgets a device with its modules.
-    fn with_shard<T>(&self, id: &IdentityId, run: impl FnOnce(&mut Shard) -> T) -> T {
-        let index = usize::try_from(self.hasher.hash_one(id) % 64).unwrap_or(0);
-        let shard = self.shards.get(index).unwrap_or(&self.shards[0]);
-        run(&mut shard.lock())
+    /// A device and its modules are in one shard.
+    fn with_shard<T>(&self, device: &DeviceId, run: impl FnOnce(&mut Shard) -> T) -> T {
+        let count = u64::try_from(SHARDS).unwrap_or(1);
+        let index = usize::try_from(self.hasher.hash_one(device) % count).unwrap_or(0);
+        let [first, ..] = &self.shards;
+        run(&mut self.shards.get(index).unwrap_or(first).lock())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credentials() -> Arc<Credentials> {
+        Arc::new(Credentials {
+            generation_id: GenerationId::created_at(ironhub_model::Timestamp::UNIX_EPOCH, 0),
+            status: DeviceStatus::Enabled,
+            authentication: Authentication::None,
+        })
+    }
+
+    #[test]
+    fn a_load_that_a_write_overtook_is_not_kept() {
+        let cache = CredentialsCache::default();
+        let id = IdentityId::parse("d").unwrap();
+        let missed = cache.find(&id).unwrap_err();
+        cache.forget(&id.device);
+        cache.keep(&id, &credentials(), missed);
+        let missed = cache
+            .find(&id)
+            .expect_err("what was loaded before the write must not come back");
+        cache.keep(&id, &credentials(), missed);
+        assert!(cache.find(&id).is_ok());
+    }
+
+    #[test]
+    fn a_device_is_forgotten_with_its_modules_and_nobody_else() {
+        let cache = CredentialsCache::default();
+        let ids = ["d", "d/m", "d/n", "e", "e/m"].map(|id| IdentityId::parse(id).unwrap());
+        for id in &ids {
+            let missed = cache.find(id).unwrap_err();
+            cache.keep(id, &credentials(), missed);
+        }
+        cache.forget(&ids[0].device);
+        let known = ids.map(|id| cache.find(&id).is_ok());
+        assert_eq!(known, [false, false, false, true, true]);
+    }
+
+    #[test]
+    fn the_cache_is_bounded() {
+        let cache = CredentialsCache::default();
+        for number in 0..CREDENTIALS_CACHED_MAX + 5000 {
+            let id = IdentityId::parse(&format!("d{number}")).unwrap();
+            let missed = cache.find(&id).unwrap_err();
+            cache.keep(&id, &credentials(), missed);
+        }
+        let kept: usize = cache.shards.iter().map(|shard| shard.lock().entries.len()).sum();
+        assert!(kept <= CREDENTIALS_CACHED_MAX, "{kept}");
     }
 }

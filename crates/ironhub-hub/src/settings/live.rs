@@ -1,0 +1,61 @@
+//! The settings in force, with what is derived from them.
+
+use std::sync::Arc;
+
+use ironhub_model::HubSettings;
+use parking_lot::RwLock;
+
+use super::authority::Authority;
+use crate::store::settings::SettingsDocument;
+
+/// Shared by everything that reads settings.
+#[derive(Debug)]
+pub(crate) struct LiveSettings(RwLock<InForce>);
+
+#[derive(Debug)]
+struct InForce {
+    version: u64,
+    settings: Arc<HubSettings>,
+    authorities: Arc<[Authority]>,
+}
+
+impl LiveSettings {
+    pub(crate) fn new(document: SettingsDocument) -> Self {
+        Self(RwLock::new(InForce::from(document)))
+    }
+
+    pub(crate) fn current(&self) -> Arc<HubSettings> {
+        Arc::clone(&self.0.read().settings)
+    }
+
+    /// The verified certificate authorities.
+    pub(crate) fn authorities(&self) -> Arc<[Authority]> {
+        Arc::clone(&self.0.read().authorities)
+    }
+
+    /// Puts a document in force unless a later one is: writers may come here in another order than they committed.
+    pub(crate) fn set(&self, document: SettingsDocument) {
+        let next = InForce::from(document);
+        let mut in_force = self.0.write();
+        if next.version > in_force.version {
+            *in_force = next;
+        }
+    }
+}
+
+impl From<SettingsDocument> for InForce {
+    fn from(document: SettingsDocument) -> Self {
+        let verified = document
+            .settings
+            .ca_certificates
+            .iter()
+            .filter(|certificate| certificate.is_verified);
+        Self {
+            version: document.version,
+            authorities: verified
+                .filter_map(|certificate| Authority::parse(&certificate.pem))
+                .collect(),
+            settings: Arc::new(document.settings),
+        }
+    }
+}
