@@ -226,6 +226,11 @@ impl Connection {
         (self.sessions.len(), self.links.len())
     }
 
+    /// The session a link is on; `None` when the link is gone.
+    pub fn session_of_link(&self, link: LinkId) -> Option<SessionId> {
+        self.links.get(link.0).map(|link| link.session)
+    }
+
     fn keep_input(&mut self, bytes: &[u8]) {
         if self.phase == Phase::Done {
             return;

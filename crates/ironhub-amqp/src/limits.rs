@@ -46,6 +46,9 @@ pub const SASL_FRAME_BYTES_MAX: usize = 8 * 1024;
 /// Bytes that may wait while the caller judges SASL credentials: azure-eventhub sends its first frames along.
 pub const PIPELINED_BYTES_MAX: usize = 16 * 1024;
 
+/// Replies on one node that wait for the client's credit.
+pub const REPLIES_HELD_MAX: usize = 64;
+
 /// What one connection may hold. The caller raises it once the peer is authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {

@@ -6,6 +6,7 @@ mod hostile;
 mod open;
 mod peer;
 mod receiving;
+mod requests;
 mod sending;
 mod timing;
 mod two_ends;
