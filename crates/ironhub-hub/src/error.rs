@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ironhub_model::{DeviceId, IdentityId, ModuleId};
 
-use crate::ports::{BusError, CommitError, LogError, StoreError};
+use crate::ports::{BusError, CommitError, LogError, StoreError, SubmitError};
 
 /// Why an operation did not happen. Nothing of it was done, unless the variant says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -232,6 +232,17 @@ impl From<LogError> for HubError {
             LogError::NoPartition(_) => Self::PartitionNotFound,
             LogError::Damaged(text) => Self::Internal(text),
             LogError::Stopped => Self::ShuttingDown,
+        }
+    }
+}
+
+impl From<SubmitError> for HubError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Full => Self::Busy,
+            SubmitError::TooLarge { .. } => Self::Internal(error.to_string()),
+            SubmitError::NoPartition(_) => Self::PartitionNotFound,
+            SubmitError::Stopped => Self::ShuttingDown,
         }
     }
 }

@@ -74,6 +74,8 @@ pub const C2D_DELIVERY_COUNT_MAX: u32 = 100;
 pub const C2D_LOCK_DEFAULT: Duration = Duration::from_mins(1);
 /// Longest lock that an HTTPS receiver may ask for.
 pub const C2D_LOCK_MAX: Duration = Duration::from_mins(5);
+/// Feedback records that wait for a reader; beyond it new ones are dropped.
+pub const FEEDBACK_RECORDS_MAX: u32 = 100_000;
 /// Feedback records in one batch.
 pub const FEEDBACK_BATCH_RECORDS_MAX: usize = 64;
 
@@ -91,6 +93,15 @@ pub const METHOD_RESPONSE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 pub const METHOD_CONNECT_TIMEOUT_MAX: Duration = Duration::from_mins(5);
 /// Direct method calls in flight to one device.
 pub const METHODS_IN_FLIGHT_PER_DEVICE_MAX: usize = 256;
+/// Direct method calls in flight in one process, those that wait for their device to connect included.
+pub const METHODS_IN_FLIGHT_MAX: usize = 16 * 1024;
+
+/// Changes of desired properties that wait for one connection; beyond it the connection is closed.
+pub const DESIRED_NOTICES_PENDING_MAX: usize = 1024;
+/// Bytes of such changes.
+pub const DESIRED_NOTICE_BYTES_PENDING_MAX: usize = 1024 * 1024;
+// The largest change must fit.
+const _: () = assert!(TWIN_PROPERTIES_BYTES_MAX * 8 < DESIRED_NOTICE_BYTES_PENDING_MAX);
 
 /// Size of a twin's tags, counted by the documented rule.
 pub const TWIN_TAGS_BYTES_MAX: usize = 8 * 1024;
