@@ -5,7 +5,7 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ironhub_model::limits::KEY_BYTES_GENERATED;
-use ironhub_model::{Etag, SymmetricKey};
+use ironhub_model::{Etag, LockToken, SymmetricKey};
 
 use crate::error::HubError;
 
@@ -35,6 +35,16 @@ pub(crate) fn hex_code() -> Result<String, HubError> {
         let _ = write!(code, "{byte:02X}");
     }
     Ok(code)
+}
+
+/// A fresh lock token.
+pub(crate) fn lock_token() -> Result<LockToken, HubError> {
+    Ok(LockToken::from_random(bytes()?))
+}
+
+/// Thirty-two hexadecimal digits to tell an event by; all zero when the system has no random numbers.
+pub(crate) fn hex_id() -> String {
+    format!("{:032x}", u128::from_be_bytes(bytes().unwrap_or_default()))
 }
 
 fn bytes<const N: usize>() -> Result<[u8; N], HubError> {
