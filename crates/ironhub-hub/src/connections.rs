@@ -148,7 +148,7 @@ impl<P: Ports> Connections<P> {
     fn insert(&self, principal: DevicePrincipal, options: LinkOptions, claim: Claim) -> Link<P> {
         let core = &self.core;
         let activity = core.presence.activity(&principal.id);
-        let state = Arc::new(LinkState::new(claim, Gate::new(activity)));
+        let state = Arc::new(LinkState::new(claim, principal, Gate::new(activity)));
         let beginning = match core.join(&state) {
             Inserted::First(number) => Some(number),
             Inserted::Displaced(older) => {
@@ -160,7 +160,7 @@ impl<P: Ports> Connections<P> {
                 None
             }
         };
-        Link::new(core, state, principal, options, beginning)
+        Link::new(core, state, options, beginning)
     }
 }
 
@@ -177,6 +177,15 @@ impl<P: Ports> Core<P> {
     pub(crate) fn shut_all_links(&self, reason: CloseReason) {
         for link in self.links.all() {
             self.shut_link(&link, reason);
+        }
+    }
+
+    /// Cuts the links of this process whose proof is no longer good: a policy or an authority has changed.
+    pub(crate) async fn recheck_all_links(&self) {
+        for link in self.links.all() {
+            if self.recheck(link.principal()).await.is_err() {
+                self.shut_link(&link, CloseReason::Revoked);
+            }
         }
     }
 

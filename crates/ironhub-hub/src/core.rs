@@ -7,17 +7,21 @@ use std::sync::Arc;
 use ironhub_model::limits::WRITER_TURNS;
 use ironhub_model::{DeviceId, PartitionId, Timestamp};
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tracing::error;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::auth::CredentialsCache;
+use crate::connections::LinkTable;
 use crate::error::HubError;
+use crate::events::connection_state::EventNumbers;
 use crate::hub::{Health, HubInfo, Parts};
+use crate::outbox::Outbox;
 use crate::ports::{Clock, Commit, CommitError, Ports, Rev, StateStore, StoreError};
 use crate::presence::Presence;
 use crate::settings::LiveSettings;
 use crate::store::settings::SettingsDocument;
+use crate::{c2d, feedback, methods};
 
 /// The shared inside of a hub.
 pub(crate) struct Core<P: Ports> {
@@ -31,6 +35,13 @@ pub(crate) struct Core<P: Ports> {
     pub(crate) presence: Presence,
     pub(crate) tasks: Tasks,
     pub(crate) turns: Turns,
+    pub(crate) links: LinkTable,
+    pub(crate) event_numbers: EventNumbers,
+    pub(crate) outbox: Outbox,
+    pub(crate) methods: methods::InFlight,
+    pub(crate) c2d: c2d::Locks,
+    pub(crate) feedback: feedback::Batches,
+    draining: watch::Sender<bool>,
     trouble: Mutex<Option<String>>,
 }
 
@@ -76,6 +87,13 @@ impl<P: Ports> Core<P> {
             presence: Presence::default(),
             tasks: Tasks::default(),
             turns: Turns::default(),
+            links: LinkTable::default(),
+            event_numbers: EventNumbers::default(),
+            outbox: Outbox::default(),
+            methods: methods::InFlight::default(),
+            c2d: c2d::Locks::default(),
+            feedback: feedback::Batches::default(),
+            draining: watch::Sender::new(false),
             trouble: Mutex::default(),
         }
     }
@@ -93,7 +111,11 @@ impl<P: Ports> Core<P> {
 
     /// Commits and remembers whether the store can write, which health tells.
     pub(crate) async fn commit(&self, commit: Commit) -> Result<Vec<Option<Rev>>, CommitError> {
+        let has_events = !commit.outbox.is_empty();
         let result = self.state.commit(commit).await;
+        if has_events {
+            self.outbox.wake();
+        }
         let trouble = match &result {
             Err(CommitError::Store(error @ (StoreError::NoSpace(_) | StoreError::Damaged(_)))) => {
                 Some(error.to_string())
@@ -117,9 +139,25 @@ impl<P: Ports> Core<P> {
     }
 
     pub(crate) fn health(&self) -> Health {
+        let outbox = self.outbox.has_failed().then(|| "the outbox is stuck".to_owned());
         Health {
-            reasons: self.trouble.lock().iter().cloned().collect(),
+            reasons: self.trouble.lock().iter().cloned().chain(outbox).collect(),
         }
+    }
+
+    /// Has the hub begun to stop?
+    pub(crate) fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
+    /// From now on nothing new begins.
+    pub(crate) fn begin_draining(&self) {
+        self.draining.send_replace(true);
+    }
+
+    /// Resolves when the hub begins to stop.
+    pub(crate) async fn draining(&self) {
+        let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 
     /// Runs an operation to its end even when the caller goes away: what was begun is committed and told.

@@ -6,12 +6,19 @@ use ironhub_model::HubSettings;
 use ironhub_model::limits::IDENTITIES_MAX;
 
 use crate::auth::Auth;
+use crate::c2d::{C2d, keeper};
+use crate::connections::{self, CloseReason, Connections};
 use crate::core::Core;
 use crate::error::HubError;
+use crate::events::Events;
+use crate::feedback::Feedback;
+use crate::methods::Methods;
+use crate::outbox;
 use crate::ports::{EventLog, Ports};
 use crate::query::Query;
 use crate::registry::Registry;
 use crate::settings::{self, Settings};
+use crate::telemetry::Telemetry;
 use crate::twins::Twins;
 
 /// One hub: a cheap handle, cloned to wherever it is called from.
@@ -22,6 +29,18 @@ pub struct Hub<P: Ports> {
     pub registry: Registry<P>,
     /// Device and module twins.
     pub twins: Twins<P>,
+    /// Device-to-cloud messages.
+    pub telemetry: Telemetry<P>,
+    /// Reading the built-in endpoint.
+    pub events: Events<P>,
+    /// Cloud-to-device messages.
+    pub c2d: C2d<P>,
+    /// Reports on what became of them.
+    pub feedback: Feedback<P>,
+    /// Direct methods.
+    pub methods: Methods<P>,
+    /// Live connections.
+    pub connections: Connections<P>,
     /// Questions over twins.
     pub query: Query<P>,
     /// What an operator can change.
@@ -120,6 +139,9 @@ impl<P: Ports> Hub<P> {
             identities_max: config.identities_max,
         };
         let core = Arc::new(Core::new(info, parts, loaded));
+        connections::serve(&core);
+        tokio::spawn(outbox::run(Arc::clone(&core)));
+        tokio::spawn(keeper::run(Arc::clone(&core)));
         Ok(Self::over(core))
     }
 
@@ -128,9 +150,12 @@ impl<P: Ports> Hub<P> {
         &self.core.info
     }
 
-    /// Ends all links, waits until what is under way has ended.
+    /// Ends all links, waits until what is under way has ended and the events that it caused are in the log.
     pub async fn drain(&self) {
+        self.core.begin_draining();
+        self.core.shut_all_links(CloseReason::Draining);
         self.core.tasks.drain().await;
+        self.core.outbox.drain().await;
     }
 
     /// Is everything well?
@@ -143,6 +168,12 @@ impl<P: Ports> Hub<P> {
             auth: Auth::new(&core),
             registry: Registry::new(&core),
             twins: Twins::new(&core),
+            telemetry: Telemetry::new(&core),
+            events: Events::new(&core),
+            c2d: C2d::new(&core),
+            feedback: Feedback::new(&core),
+            methods: Methods::new(&core),
+            connections: Connections::new(&core),
             query: Query::new(&core),
             settings: Settings::new(&core),
             core,

@@ -11,24 +11,38 @@
 )]
 
 mod core;
+mod outbox;
 mod presence;
 mod random;
+mod routing;
 mod store;
 
 pub mod auth;
+pub mod c2d;
+pub mod connections;
 pub mod error;
+pub mod events;
+pub mod feedback;
 pub mod hub;
+pub mod methods;
 pub mod ports;
 pub mod query;
 pub mod registry;
 pub mod settings;
+pub mod telemetry;
 pub mod twins;
 
 pub use auth::{Auth, AuthKind, DevicePrincipal, ServicePrincipal};
+pub use c2d::C2d;
+pub use connections::{CloseReason, Connections, Features, Link, LinkEvent, LinkOptions, SessionState, StoredFilter};
 pub use error::{HubError, Unauthorized};
+pub use events::{Events, StoredEvent};
+pub use feedback::Feedback;
 pub use hub::{Health, Hub, HubConfig, HubInfo, Parts};
+pub use methods::Methods;
 pub use ports::Ports;
 pub use query::{Query, QueryPage};
 pub use registry::Registry;
 pub use settings::Settings;
+pub use telemetry::{Telemetry, TelemetryError, TelemetrySender};
 pub use twins::Twins;

@@ -49,6 +49,10 @@ impl Presence {
 
     /// A link was opened or closed at `now`.
     pub(crate) fn set_state(&self, id: &IdentityId, state: ConnectionState, now: Timestamp) {
+        // The link of an identity that was deleted ends after it.
+        if state == ConnectionState::Disconnected && !self.entries.lock().contains_key(id) {
+            return;
+        }
         self.with_entry(id, |entry| {
             if entry.state != state {
                 entry.state = state;

@@ -2,6 +2,8 @@
 
 pub(crate) mod c2d;
 pub(crate) mod identities;
+pub(crate) mod lookup;
+pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod twins;
 

@@ -28,6 +28,7 @@ const DESIRED_GAP_WAIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct LinkState {
     claim: Claim,
+    principal: DevicePrincipal,
     gate: Arc<Gate>,
     inbox: Inbox,
     outstanding: Outstanding,
@@ -39,7 +40,6 @@ pub(crate) struct LinkState {
 pub struct Link<P: Ports> {
     core: Arc<Core<P>>,
     state: Arc<LinkState>,
-    principal: DevicePrincipal,
     options: LinkOptions,
     filters: Vec<StoredFilter>,
     /// The number of the connection's beginning; none when it took the place of another, which is no change of state.
@@ -51,9 +51,10 @@ pub struct Link<P: Ports> {
 }
 
 impl LinkState {
-    pub(super) fn new(claim: Claim, gate: Gate) -> Self {
+    pub(super) fn new(claim: Claim, principal: DevicePrincipal, gate: Gate) -> Self {
         Self {
             claim,
+            principal,
             gate: Arc::new(gate),
             inbox: Inbox::default(),
             outstanding: Outstanding::default(),
@@ -63,6 +64,10 @@ impl LinkState {
 
     pub(crate) fn id(&self) -> &IdentityId {
         &self.claim.id
+    }
+
+    pub(super) fn principal(&self) -> &DevicePrincipal {
+        &self.principal
     }
 
     pub(crate) fn epoch(&self) -> Epoch {
@@ -135,14 +140,12 @@ impl<P: Ports> Link<P> {
     pub(super) fn new(
         core: &Arc<Core<P>>,
         state: Arc<LinkState>,
-        principal: DevicePrincipal,
         options: LinkOptions,
         beginning: Option<u64>,
     ) -> Self {
         Self {
             core: Arc::clone(core),
             state,
-            principal,
             options,
             filters: Vec::new(),
             beginning,
@@ -155,7 +158,7 @@ impl<P: Ports> Link<P> {
 
     /// Who is connected.
     pub fn principal(&self) -> &DevicePrincipal {
-        &self.principal
+        self.state.principal()
     }
 
     /// The digital twin model that the device announced.
@@ -185,7 +188,7 @@ impl<P: Ports> Link<P> {
             return Err(HubError::InvalidArgument(text));
         }
         if self.filters != filters && !self.options.clean_session {
-            sessions::store(&self.core, &self.principal, &filters, features).await?;
+            sessions::store(&self.core, self.principal(), &filters, features).await?;
         }
         self.filters = filters;
         self.listen(features).await
@@ -238,10 +241,10 @@ impl<P: Ports> Link<P> {
 
     /// Puts the stored subscriptions into force; a clean session drops them instead.
     pub(super) async fn restore_session(&mut self) -> Result<SessionState, HubError> {
-        let stored = sessions::load(&self.core, &self.principal).await?;
+        let stored = sessions::load(&self.core, self.principal()).await?;
         if self.options.clean_session {
             if stored.is_some() {
-                sessions::discard(&self.core, &self.principal.id).await?;
+                sessions::discard(&self.core, &self.principal().id).await?;
             }
             return Ok(SessionState::default());
         }
@@ -256,7 +259,7 @@ impl<P: Ports> Link<P> {
     /// Makes the connection known: presence, and the event of it.
     pub(super) async fn announce(&mut self) -> Result<(), HubError> {
         if let Some(number) = self.beginning {
-            self.core.tell_connected(&self.principal, number).await?;
+            self.core.tell_connected(self.principal(), number).await?;
         }
         self.is_announced = true;
         Ok(())
@@ -267,7 +270,7 @@ impl<P: Ports> Link<P> {
         self.state.changed.notify_waiters();
         if is_new {
             // Read after the subscription was noted: a write that this misses is told, and waits in the inbox.
-            let version = self.core.desired_version(&self.principal.id).await?;
+            let version = self.core.desired_version(&self.principal().id).await?;
             self.state.inbox.desired_starts_after(version);
         }
         Ok(())
@@ -275,7 +278,7 @@ impl<P: Ports> Link<P> {
 
     /// Shuts the link when its token's time is over; else sees to it that the task wakes by then.
     fn poll_expiry(&mut self, cx: &mut Context<'_>) {
-        let Some(end) = self.principal.expires_at else { return };
+        let Some(end) = self.principal().expires_at else { return };
         loop {
             let now = self.core.now();
             if now > end {
@@ -315,7 +318,6 @@ impl<P: Ports> Link<P> {
         End {
             ending: ending.filter(|_| self.is_announced),
             state: Arc::clone(&self.state),
-            principal: self.principal.clone(),
             core: Arc::clone(&self.core),
         }
     }
@@ -325,7 +327,6 @@ impl<P: Ports> Link<P> {
 struct End<P: Ports> {
     core: Arc<Core<P>>,
     state: Arc<LinkState>,
-    principal: DevicePrincipal,
     /// The number of the connection's end; none when another has taken its place.
     ending: Option<u64>,
 }
@@ -333,7 +334,7 @@ struct End<P: Ports> {
 impl<P: Ports> End<P> {
     async fn finish(self) {
         if let Some(number) = self.ending {
-            self.core.tell_disconnected(&self.principal, number).await;
+            self.core.tell_disconnected(self.state.principal(), number).await;
         }
         self.core.bus.release(&self.state.claim).await;
     }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use ironhub_model::IdentityId;
-use ironhub_model::twin::{DesiredNotice, TwinChange};
+use ironhub_model::twin::{DesiredNotice, TwinChange, TwinEvent};
+use ironhub_model::{EventSource, IdentityId};
 use tracing::debug;
 
 use crate::core::Core;
+use crate::events::notice::{Notice, Operation};
 use crate::ports::{BusError, Commit, DeviceBus, NodeRequest, Ports};
 
 /// How long another process may take to queue a notice for its link.
@@ -21,10 +22,18 @@ impl<P: Ports> Core<P> {
         }
     }
 
-    #[expect(clippy::unused_self, reason = "the encoder of events follows")]
+    /// Adds the twin-change event, when a route takes it.
     pub(super) fn with_twin_event(&self, commit: Commit, id: &IdentityId, change: &TwinChange) -> Commit {
-        let _ = (id, change);
-        commit
+        self.with_notice(commit, EventSource::TwinChangeEvents, || Notice {
+            operation: match change.event {
+                TwinEvent::Update(_) => Operation::UpdateTwin,
+                TwinEvent::Replace => Operation::ReplaceTwin,
+            },
+            id,
+            generation: None,
+            at: self.now(),
+            body: change.event_body(id).to_string(),
+        })
     }
 
     async fn try_tell_desired(&self, id: &IdentityId, notice: DesiredNotice) -> Result<(), BusError> {
