@@ -138,6 +138,7 @@ async fn change<P: Ports>(
         if core.swapped(commit).await? {
             let etag = document.etag();
             core.settings.set(document);
+            core.recheck_all_links().await;
             return Ok(etag);
         }
     }

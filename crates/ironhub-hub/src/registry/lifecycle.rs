@@ -19,7 +19,9 @@ impl<P: Ports> Core<P> {
         generation: &GenerationId,
         twin: &Twin,
     ) -> Commit {
-        self.with_lifecycle(commit, Operation::CreateIdentity, id, generation, twin)
+        self.with_notice(commit, EventSource::DeviceLifecycleEvents, || {
+            self.lifecycle(Operation::CreateIdentity, id, generation, twin)
+        })
     }
 
     /// Adds the event of an identity that the commit deletes, when a route takes it. It shows the twin as it was last.
@@ -33,25 +35,26 @@ impl<P: Ports> Core<P> {
             return Ok(commit);
         }
         match store::twins::load(&self.state, id).await? {
-            Some((twin, _)) => Ok(self.with_lifecycle(commit, Operation::DeleteIdentity, id, generation, &twin)),
+            Some((twin, _)) => Ok(self.with_notice(commit, EventSource::DeviceLifecycleEvents, || {
+                self.lifecycle(Operation::DeleteIdentity, id, generation, &twin)
+            })),
             None => Ok(commit),
         }
     }
 
-    fn with_lifecycle(
+    fn lifecycle<'a>(
         &self,
-        commit: Commit,
         operation: Operation,
-        id: &IdentityId,
-        generation: &GenerationId,
+        id: &'a IdentityId,
+        generation: &'a GenerationId,
         twin: &Twin,
-    ) -> Commit {
-        self.with_notice(commit, EventSource::DeviceLifecycleEvents, || Notice {
+    ) -> Notice<'a> {
+        Notice {
             operation,
             id,
             generation: Some(generation),
             at: self.now(),
             body: Value::Object(twin.event_document(id)).to_string(),
-        })
+        }
     }
 }
