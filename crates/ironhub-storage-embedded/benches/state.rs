@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on has failed")]
 #![expect(clippy::indexing_slicing, reason = "as above")]
-#![expect(missing_docs, reason = "the macro makes an undocumented function")]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -94,7 +93,7 @@ fn twins(criterion: &mut Criterion) {
     for tasks in [1, 64, 256] {
         group.throughput(Throughput::Elements((tasks * ROUND) as u64));
         group.bench_function(BenchmarkId::from_parameter(tasks), |b| {
-            b.iter(|| bench.run(tasks, swap))
+            b.iter(|| bench.run(tasks, swap));
         });
     }
     group.finish();
