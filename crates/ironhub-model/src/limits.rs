@@ -58,6 +58,42 @@ pub const CONNECT_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long a connection may be stalled by the hub before it is closed without acknowledgement.
 pub const STALL_MAX: Duration = Duration::from_secs(20);
 
+/// Connections of one process, all ports together.
+pub const CONNECTIONS_MAX: usize = 200_000;
+/// Connections of one process whose peers have not proved who they are.
+pub const UNAUTHENTICATED_CONNECTIONS_MAX: usize = 8192;
+/// Such connections from one address.
+pub const UNAUTHENTICATED_PER_ADDRESS_MAX: usize = 1024;
+const _: () = assert!(UNAUTHENTICATED_PER_ADDRESS_MAX < UNAUTHENTICATED_CONNECTIONS_MAX);
+const _: () = assert!(UNAUTHENTICATED_CONNECTIONS_MAX < CONNECTIONS_MAX);
+/// TLS handshakes under way at one time; further ones wait their turn.
+pub const HANDSHAKES_MAX: usize = 512;
+/// How long a TLS handshake may take, its turn included.
+pub const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(20);
+/// How long the peer may take to accept a connection's last bytes.
+pub const GOODBYE_WAIT_MAX: Duration = Duration::from_secs(2);
+/// Bytes that may wait for a peer that does not read, besides the packet that crosses the line: then nothing more is
+/// read from it or fetched for it.
+pub const OUTPUT_PENDING_BYTES_MAX: usize = 64 * 1024;
+/// Largest head of an HTTP request: request line and headers.
+pub const HTTP_HEADERS_BYTES_MAX: usize = 64 * 1024;
+/// How long a peer may take to send the head of its next HTTP request, idle time included.
+pub const HTTP_HEADERS_WAIT_MAX: Duration = Duration::from_mins(2);
+/// Longest WebSocket frame that a peer may send.
+pub const WEBSOCKET_FRAME_BYTES_MAX: usize = 1024 * 1024;
+/// Longest payload of a WebSocket control frame (RFC 6455, section 5.5).
+pub const WEBSOCKET_CONTROL_BYTES_MAX: usize = 125;
+/// Requests about twins, and settled C2D messages, that wait on one MQTT connection before it is read on.
+pub const OPERATIONS_PER_CONNECTION_MAX: usize = 16;
+/// Pairs of address and identity whose failed CONNECTs are remembered.
+pub const FAILED_CONNECTS_TRACKED_MAX: usize = 16 * 1024;
+/// How long the first failed CONNECT waits for its answer; the time doubles with each further one.
+pub const FAILED_CONNECT_DELAY_MIN: Duration = Duration::from_millis(100);
+/// How long a failed CONNECT waits at most.
+pub const FAILED_CONNECT_DELAY_MAX: Duration = Duration::from_secs(5);
+/// A pair of address and identity is forgotten when it has not failed for so long.
+pub const FAILED_CONNECT_MEMORY: Duration = Duration::from_mins(1);
+
 /// Messages in one device's cloud-to-device queue, invisible ones included.
 pub const C2D_QUEUE_MESSAGES_MAX: u32 = 50;
 /// Time to live of a C2D or feedback message when the sender names none, and its bounds.
