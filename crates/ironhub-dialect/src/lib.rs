@@ -3,3 +3,4 @@
 //! Text of a protocol stops here: inside the hub there are types. One folder per protocol, one file per feature.
 
 pub mod mqtt;
+mod own_properties;

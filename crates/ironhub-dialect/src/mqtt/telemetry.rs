@@ -1,10 +1,11 @@
 //! Telemetry over MQTT: the property bag in the topic.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use ironhub_model::message::{AppProperty, D2cMessage};
 use ironhub_model::{Timestamp, percent};
+
+use crate::own_properties::OwnProperties;
 
 /// Reads a message from its bag and body. Lenient, as the C SDK sends bags unencoded by default: nothing a bag holds
 /// ends the connection.
@@ -26,7 +27,7 @@ pub fn parse<'a>(bag: &'a str, body: &'a [u8]) -> D2cMessage<'a> {
             own.set(name, value);
         }
     }
-    message.properties = own.list;
+    message.properties = own.into_list();
     message
 }
 
@@ -69,42 +70,6 @@ fn set_system<'a>(
     };
     *field = Some(value.unwrap_or_default());
     None
-}
-
-/// The sender's own properties: the last of two with one name wins, in the first one's place.
-#[derive(Default)]
-struct OwnProperties<'a> {
-    list: Vec<AppProperty<'a>>,
-    places: HashMap<Cow<'a, str>, usize>,
-}
-
-impl<'a> OwnProperties<'a> {
-    /// From here on a map finds duplicates, so that a hostile bag of thousands costs no quadratic time.
-    const SCANNED_MAX: usize = 16;
-
-    fn set(&mut self, name: Cow<'a, str>, value: Option<Cow<'a, str>>) {
-        let place = if self.list.len() < Self::SCANNED_MAX {
-            self.list.iter().position(|(other, _)| *other == name)
-        } else {
-            if self.places.is_empty() {
-                self.places = self
-                    .list
-                    .iter()
-                    .enumerate()
-                    .map(|(place, (name, _))| (name.clone(), place))
-                    .collect();
-            }
-            self.places.get(&name).copied()
-        };
-        if let Some(entry) = place.and_then(|place| self.list.get_mut(place)) {
-            entry.1 = value;
-            return;
-        }
-        if self.list.len() >= Self::SCANNED_MAX {
-            self.places.insert(name.clone(), self.list.len());
-        }
-        self.list.push((name, value));
-    }
 }
 
 #[cfg(test)]
