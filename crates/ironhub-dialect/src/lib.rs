@@ -2,5 +2,6 @@
 //!
 //! Text of a protocol stops here: inside the hub there are types. One folder per protocol, one file per feature.
 
+pub mod https;
 pub mod mqtt;
 mod own_properties;
