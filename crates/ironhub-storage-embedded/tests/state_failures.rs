@@ -1,6 +1,7 @@
 //! What the state store does when the disk is full or fails. Real limits: of the database's size, and of the size of
 //! any file that a child process may write.
 
+#![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::path::{Path, PathBuf};
@@ -69,6 +70,22 @@ async fn without_space_nobody_is_answered_and_nothing_is_lost() {
     }
     store.commit(put("small", 11)).await.unwrap();
     until(&store, StateHealth::Ok).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_program_at_the_database_is_waited_for() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("data");
+    let store = Arc::new(open(&path, &StateOptions::default()));
+    let other = rusqlite::Connection::open(path.join("state.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let committer = Arc::clone(&store);
+    let commit = tokio::spawn(async move { committer.commit(put("d1", 10)).await });
+    until(&store, StateHealth::NoSpace).await;
+    assert!(!commit.is_finished());
+    other.execute_batch("COMMIT").unwrap();
+    commit.await.unwrap().unwrap();
+    assert!(holds(&store, "d1").await);
 }
 
 #[tokio::test]

@@ -21,8 +21,8 @@ const READER_CACHE_KIB: i64 = 16 * 1024;
 const WAL_BYTES_KEPT_MAX: i64 = 64 * 1024 * 1024;
 /// Prepared statements kept by each connection: all that there are.
 const STATEMENTS_MAX: usize = 48;
-/// Only other programs (a backup tool, the SQLite shell) can hold a lock that makes us wait.
-const BUSY_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Only other programs (a backup tool, the SQLite shell) can hold a lock that makes a reader wait.
+const BUSY_WAIT_MAX: Duration = Duration::from_secs(1);
 
 // `documents` and `mail` are clustered by their keys: pages and queues are read in key order.
 const SCHEMA: &str = "
@@ -124,6 +124,11 @@ pub(crate) fn seal_proof(connection: &Connection) -> rusqlite::Result<Option<Vec
 pub(crate) fn limit_size(connection: &Connection, bytes_max: u64) -> rusqlite::Result<()> {
     let pages = i64::try_from(bytes_max / PAGE_BYTES).unwrap_or(i64::MAX);
     connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
+}
+
+/// Lets the writer learn of other programs' locks at once: it has a way to wait of its own.
+pub(crate) fn never_wait(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::ZERO)
 }
 
 /// Takes checkpoints over from SQLite, which would ignore their failures. The counter tells how many pages the

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub enum StateHealth {
     /// They do.
     Ok = 0,
-    /// They wait: no space is left, and each second it is tried again.
+    /// They wait: no space is left, or another program holds the database. Each second it is tried again.
     NoSpace = 1,
     /// They cannot: the store was closed, or its disk has failed.
     Stopped = 2,

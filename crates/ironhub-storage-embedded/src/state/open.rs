@@ -101,6 +101,7 @@ pub(super) fn in_directory(directory: &DataDir, options: &StateOptions) -> Resul
     let wal_pages = connection::count_wal_pages(&mut writer).map_err(failed)?;
     let readers = (0..readers_count()).map(|_| connection::open_reader(&path).map(Mutex::new).map(Arc::new));
     let readers = readers.collect::<rusqlite::Result<Vec<_>>>().map_err(failed)?;
+    connection::never_wait(&writer).map_err(failed)?;
     let start = Start {
         writer,
         readers,
@@ -196,6 +197,7 @@ impl Start {
             health: Arc::clone(&health),
             directory: self.directory.as_ref().map(|directory| directory.path().to_owned()),
             wal_pages: self.wal_pages,
+            is_log_stuck: false,
             on_fatal: Arc::clone(&options.on_fatal),
         };
         let (readers, mut threads) = Readers::start(readers).map_err(StartProblem::Thread)?;

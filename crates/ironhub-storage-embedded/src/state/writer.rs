@@ -22,8 +22,8 @@ use super::sequence::Sequence;
 const BATCH_COMMITS_MAX: usize = 512;
 /// Pages of the write-ahead log after which they are copied into the database: 48 MiB.
 const WAL_PAGES_MAX: u32 = 6144;
-/// Between two attempts while no space is left.
-const NO_SPACE_PAUSE: Duration = Duration::from_secs(1);
+/// Between two attempts while the state cannot be written.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a caller hands over.
 pub(crate) struct WriteJob {
@@ -41,6 +41,8 @@ pub(crate) struct Writer {
     pub(crate) directory: Option<PathBuf>,
     /// As the hook of SQLite counts them; `None` in memory.
     pub(crate) wal_pages: Option<Arc<AtomicU32>>,
+    /// The last checkpoint failed, and this was said.
+    pub(crate) is_log_stuck: bool,
     pub(crate) on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -82,7 +84,7 @@ impl Writer {
                 reason,
                 unanswered: batch,
             }),
-            Err(Failure::NoSpace(_) | Failure::Damaged(_)) => self.commit_each(batch),
+            Err(Failure::Passing(_) | Failure::Damaged(_)) => self.commit_each(batch),
         }
     }
 
@@ -93,12 +95,12 @@ impl Writer {
             let held = self.commit_all_that_fit(batch)?;
             if held.is_empty() {
                 if self.health.set(StateHealth::Ok) {
-                    info!("there is space for the state again");
+                    info!("the state can be written again");
                 }
                 return Ok(());
             }
             let more = BATCH_COMMITS_MAX.saturating_sub(held.len());
-            let Some(arrived) = self.queue.take_after(NO_SPACE_PAUSE, more) else {
+            let Some(arrived) = self.queue.take_after(RETRY_PAUSE, more) else {
                 return Ok(());
             };
             batch = held;
@@ -113,9 +115,9 @@ impl Writer {
         while let Some(job) = jobs.next() {
             match self.transact(std::slice::from_ref(&job)) {
                 Ok(outcomes) => answer_all(vec![job], outcomes),
-                Err(Failure::NoSpace(reason)) => {
+                Err(Failure::Passing(reason)) => {
                     if self.health.set(StateHealth::NoSpace) {
-                        warn!(%reason, "no space is left for the state, retrying each second");
+                        warn!(%reason, "the state cannot be written, retrying each second");
                     }
                     held.push(job);
                 }
@@ -159,14 +161,19 @@ impl Writer {
         }
         let result = connection::checkpoint(&self.connection.lock());
         match result.map_err(|error| Failure::of_write(&error, self.directory.as_deref())) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.is_log_stuck = false;
+                Ok(())
+            }
             Err(Failure::Disk(reason)) => Err(DiskFailed {
                 reason,
                 unanswered: Vec::new(),
             }),
             // The log keeps what the database has no room for, and the next commit tries again.
-            Err(Failure::NoSpace(reason) | Failure::Damaged(reason)) => {
-                warn!(%reason, "the write-ahead log of the state cannot be copied");
+            Err(Failure::Passing(reason) | Failure::Damaged(reason)) => {
+                if !std::mem::replace(&mut self.is_log_stuck, true) {
+                    warn!(%reason, "the state's write-ahead log grows, it cannot be copied into the database");
+                }
                 Ok(())
             }
         }
