@@ -1,6 +1,7 @@
 //! The hub's ports on one directory of one machine.
 
 pub mod bus;
+pub mod disk;
 pub mod meta;
 mod seal;
 pub mod state;
