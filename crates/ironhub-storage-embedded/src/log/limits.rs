@@ -1,0 +1,35 @@
+//! Every limit of the event log. The unit is part of the name.
+
+/// Largest event in its stored form: the largest message, its annotations, and room to grow.
+pub const EVENT_BYTES_MAX: usize = 1024 * 1024;
+/// Records of one batch: one write, one sync.
+pub const BATCH_RECORDS_MAX: u32 = 2048;
+/// Bytes of one batch, unless it is a single larger event.
+pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Records submitted and not yet durable.
+pub const INBOX_RECORDS_MAX: u32 = 65_536;
+/// Bytes submitted and not yet durable.
+pub const INBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Largest frame body that a reader believes: a batch, its group headers, one event over the brim.
+pub const FRAME_BODY_BYTES_MAX: usize = BATCH_BYTES_MAX + EVENT_BYTES_MAX + 64 * 1024;
+/// Journal segments of one shard that are not sealed yet, the active one included. The committer waits beyond that.
+pub const UNSEALED_SEGMENTS_MAX: usize = 2;
+/// Uncompressed bytes of one sealed block, unless it is a single larger event.
+pub const BLOCK_BYTES_MAX: usize = 64 * 1024;
+/// Largest uncompressed block that a reader believes.
+pub const BLOCK_RAW_BYTES_MAX: usize = BLOCK_BYTES_MAX + EVENT_BYTES_MAX + 1024;
+/// Sealed files of one partition that are kept open with their index.
+pub const OPEN_SEALED_FILES_MAX: usize = 8;
+/// Largest answer of one read, whatever the caller asks for.
+pub const READ_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Partitions that a journal's header has room for.
+pub const PARTITIONS_MAX: u32 = 128;
+/// Shards, each with its journal and its committer thread.
+pub const SHARDS_MAX: u32 = 16;
+/// A journal's sparse index has one point per partition each so many bytes.
+pub const INDEX_STRIDE_BYTES: u64 = 16 * 1024;
+
+// One event always fits where its batch goes, and an empty inbox takes it.
+const _: () = assert!(EVENT_BYTES_MAX < BATCH_BYTES_MAX && BATCH_BYTES_MAX < INBOX_BYTES_MAX);
+const _: () = assert!(ironhub_model::limits::D2C_MESSAGE_BYTES_MAX < EVENT_BYTES_MAX);
+const _: () = assert!(ironhub_model::limits::PARTITIONS_MAX <= PARTITIONS_MAX);
