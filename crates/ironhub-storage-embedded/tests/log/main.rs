@@ -1,0 +1,11 @@
+//! The event log from outside, on disks that misbehave.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "tests fail by panicking, and the exemption of test functions does not reach what they call"
+)]
+
+mod basics;
+mod faults;
+mod harness;
