@@ -27,7 +27,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::frame::{self, FrameKind};
-use crate::limits::{ConnectionLimits, FRAME_BYTES_MAX, FRAME_BYTES_MIN};
+use crate::limits::{ConnectionLimits, FRAME_BYTES_MAX, FRAME_BYTES_MIN, OUTPUT_BYTES_MAX, PIPELINED_BYTES_MAX};
 use crate::link::Link;
 use crate::performative::{AmqpError, Close, Performative, condition};
 use crate::session::Session;
@@ -136,9 +136,10 @@ impl Connection {
         }
     }
 
-    /// Whether reading the socket makes sense: not while the caller owes a decision, and not after the end.
+    /// Whether reading the socket makes sense: not while the caller owes a decision, not after the end, and not while
+    /// the peer lets our answers pile up.
     pub fn wants_input(&self) -> bool {
-        !matches!(self.phase, Phase::SaslDecision | Phase::Done)
+        self.can_step() && self.output.len() < OUTPUT_BYTES_MAX
     }
 
     /// The next thing the peer did.
@@ -235,7 +236,7 @@ impl Connection {
         if self.phase == Phase::Done {
             return;
         }
-        if self.phase == Phase::SaslDecision && self.input.len() + bytes.len() > crate::limits::PIPELINED_BYTES_MAX {
+        if self.phase == Phase::SaslDecision && self.input.len() + bytes.len() > PIPELINED_BYTES_MAX {
             return self.finish();
         }
         self.input.extend_from_slice(bytes);
@@ -250,10 +251,14 @@ impl Connection {
         }
     }
 
+    fn can_step(&self) -> bool {
+        !matches!(self.phase, Phase::SaslDecision | Phase::Done)
+    }
+
     /// Reads what is whole; returns how many bytes that were. What is left is less than a frame.
     fn consume(&mut self, bytes: &[u8]) -> usize {
         let mut used = 0;
-        while self.wants_input() {
+        while self.can_step() {
             match self.step(bytes.get(used..).unwrap_or_default()) {
                 Ok(0) => break,
                 Ok(len) => used += len,

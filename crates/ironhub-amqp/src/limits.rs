@@ -43,6 +43,9 @@ pub const OUTPUT_BYTES_HIGH: usize = 64 * 1024;
 /// Largest frame of the authentication phase in bytes: a token is the longest thing in it.
 pub const SASL_FRAME_BYTES_MAX: usize = 8 * 1024;
 
+/// Output bytes at which nothing more is read: a peer that asks and does not listen.
+pub const OUTPUT_BYTES_MAX: usize = 4 * OUTPUT_BYTES_HIGH;
+
 /// Bytes that may wait while the caller judges SASL credentials: azure-eventhub sends its first frames along.
 pub const PIPELINED_BYTES_MAX: usize = 16 * 1024;
 

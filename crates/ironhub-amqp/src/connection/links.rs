@@ -201,8 +201,8 @@ impl Connection {
     }
 
     fn requested_link(&self, session: SessionId, attach: &Attach) -> Option<LinkId> {
-        let links = self.sessions.get(session.0)?.handles.links();
-        links.into_iter().find(|id| {
+        let mut links = self.sessions.get(session.0)?.handles.links();
+        links.find(|id| {
             self.links.get(id.0).is_some_and(|link| {
                 let is_ours = link.state == LinkState::Requested && link.remote_handle.is_none();
                 is_ours && *link.name == *attach.name && link.role() != attach.role

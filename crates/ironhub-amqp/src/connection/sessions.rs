@@ -1,6 +1,6 @@
-use super::{Connection, Event, Gone, SessionId};
+use super::{Connection, Event, Gone, LinkId, SessionId};
 use crate::limits::CHANNEL_MAX;
-use crate::link::LinkEnd;
+use crate::link::{LinkEnd, LinkState};
 use crate::performative::{AmqpError, Begin, End, Flow, LinkFlow, Performative, condition};
 use crate::session::{Session, SessionState};
 
@@ -158,7 +158,7 @@ impl Connection {
         self.send_unsent();
     }
 
-    fn handle_link_flow(&mut self, id: super::LinkId, flow: &LinkFlow) {
+    fn handle_link_flow(&mut self, id: LinkId, flow: &LinkFlow) {
         let Some(link) = self.links.get_mut(id.0) else { return };
         match &mut link.end {
             LinkEnd::Receiver(receiver) => receiver.handle_flow(flow.delivery_count),
@@ -202,29 +202,26 @@ impl Connection {
 
     /// Tells the caller that the links of a session are over, without a reason of their own.
     fn report_links(&mut self, session: SessionId) {
-        for link in self
-            .sessions
-            .get(session.0)
-            .map(|session| session.handles.links())
-            .unwrap_or_default()
-        {
+        for link in self.links_of(session) {
             if self
                 .links
                 .get(link.0)
-                .is_some_and(|link| link.state != crate::link::LinkState::Detaching)
+                .is_some_and(|link| link.state != LinkState::Detaching)
             {
                 self.events.push_back(Event::Detached { link, error: None });
             }
         }
     }
 
-    fn forget_links(&mut self, session: SessionId) {
-        for link in self
-            .sessions
+    fn links_of(&self, session: SessionId) -> Vec<LinkId> {
+        self.sessions
             .get(session.0)
-            .map(|session| session.handles.links())
+            .map(|session| session.handles.links().collect())
             .unwrap_or_default()
-        {
+    }
+
+    fn forget_links(&mut self, session: SessionId) {
+        for link in self.links_of(session) {
             self.forget_link(link);
         }
     }

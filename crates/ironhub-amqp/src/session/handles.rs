@@ -56,7 +56,7 @@ impl Handles {
     }
 
     /// All links, in the order of our numbers.
-    pub(crate) fn links(&self) -> Vec<LinkId> {
-        self.ours.iter().flatten().copied().collect()
+    pub(crate) fn links(&self) -> impl Iterator<Item = LinkId> {
+        self.ours.iter().flatten().copied()
     }
 }

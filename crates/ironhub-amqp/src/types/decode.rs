@@ -35,8 +35,10 @@ impl<'a> Decoder<'a> {
 
     /// The next value, checked through all its nested values. After an error the position is undefined.
     pub fn value(&mut self) -> Result<Value<'a>, DecodeError> {
-        let mut ahead = *self;
-        check::value(&mut ahead, VALUE_DEPTH_MAX)?;
+        let code = *self.rest.first().ok_or(DecodeError::Truncated)?;
+        if code::has_parts(code) {
+            check::value(&mut self.clone(), VALUE_DEPTH_MAX)?;
+        }
         self.checked_value()
     }
 

@@ -50,6 +50,14 @@ pub(crate) const MAP_32: u8 = 0xd1;
 pub(crate) const ARRAY_8: u8 = 0xe0;
 pub(crate) const ARRAY_32: u8 = 0xf0;
 
+/// Whether a value of this code has values inside.
+pub(crate) fn has_parts(code: u8) -> bool {
+    matches!(
+        code,
+        DESCRIBED | LIST_0 | LIST_8 | LIST_32 | MAP_8 | MAP_32 | ARRAY_8 | ARRAY_32
+    )
+}
+
 /// Bytes that a value of this code always has, or `None` when a size precedes it (AMQP 1.0 part 1, §1.2: the upper
 /// half of the code is the width class).
 pub(crate) fn fixed_width(code: u8) -> Option<usize> {

@@ -5,11 +5,13 @@ use ironhub_amqp::limits::{
     CHANNEL_MAX, ConnectionLimits, DELIVERIES_BEYOND_CREDIT_MAX, FRAME_BYTES_MAX, HANDLE_MAX, LINK_NAME_BYTES_MAX,
     PIPELINED_BYTES_MAX,
 };
-use ironhub_amqp::performative::{Attach, Performative, Transfer};
+use ironhub_amqp::performative::{Attach, Flow, Performative, Transfer};
 use ironhub_amqp::types::{Encoded, encode};
 use proptest::prelude::*;
 
-use crate::peer::{AMQP, Peer, SASL, begin, credit, disposition, encoded, open, receiver, rendered, sender, transfer};
+use crate::peer::{
+    AMQP, Peer, SASL, begin, credit, disposition, encoded, open, receiver, rendered, sender, transfer, window,
+};
 
 #[track_caller]
 fn check_closed(peer: &mut Peer, expected: &str) {
@@ -268,6 +270,25 @@ fn the_peers_handle_max_is_kept() {
     peer.attach_accepted(sender(5, "a"));
     peer.say(0, &Performative::Attach(Box::new(sender(6, "b"))));
     peer.expect(&["0 end amqp:resource-limit-exceeded"]);
+}
+
+/// A peer that asks and never listens is not read any more.
+#[test]
+fn answers_do_not_pile_up() {
+    let (mut peer, _) = Peer::with_session();
+    let echo = Performative::Flow(Flow {
+        echo: true,
+        ..window(1, 1)
+    });
+    let mut asked = 0;
+    while peer.server.wants_input() {
+        peer.say(0, &echo);
+        asked += 1;
+        assert!(asked < 20_000);
+    }
+    assert!(!peer.server.is_finished());
+    peer.hear();
+    assert!(peer.server.wants_input());
 }
 
 /// Any frame in any state: no panic, and what we answer is well-formed.
