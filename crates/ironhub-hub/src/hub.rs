@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ironhub_model::HubSettings;
+use ironhub_model::{HubSettings, Timestamp};
 use ironhub_model::limits::IDENTITIES_MAX;
 
 use crate::auth::Auth;
@@ -143,6 +143,11 @@ impl<P: Ports> Hub<P> {
         tokio::spawn(outbox::run(Arc::clone(&core)));
         tokio::spawn(keeper::run(Arc::clone(&core)));
         Ok(Self::over(core))
+    }
+
+    /// The present instant, by the clock that everything in the hub goes by.
+    pub fn now(&self) -> Timestamp {
+        self.core.now()
     }
 
     /// What is fixed.
