@@ -8,6 +8,7 @@ pub mod error;
 pub mod http;
 pub mod listener;
 mod log_limit;
+pub mod mqtt;
 pub mod peer;
 pub mod socket;
 pub mod tls;
