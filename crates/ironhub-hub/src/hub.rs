@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use ironhub_model::{HubSettings, Timestamp};
 use ironhub_model::limits::IDENTITIES_MAX;
+use ironhub_model::{HubSettings, Timestamp};
 
 use crate::auth::Auth;
 use crate::c2d::{C2d, keeper};
@@ -145,7 +145,7 @@ impl<P: Ports> Hub<P> {
         Ok(Self::over(core))
     }
 
-    /// The present instant, by the clock that everything in the hub goes by.
+    /// The present instant, by the hub's clock.
     pub fn now(&self) -> Timestamp {
         self.core.now()
     }
