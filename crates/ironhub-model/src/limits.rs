@@ -156,6 +156,24 @@ pub const TWIN_INTEGER_MAX: i64 = 4_503_599_627_370_495;
 
 /// Largest JSON request body of the service API: a bulk call with a hundred full twins fits.
 pub const REQUEST_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Largest request body of the device API: a batch of messages in base64, with its JSON, fits.
+pub const D2C_BODY_BYTES_MAX: usize = 512 * 1024;
+const _: () = assert!(D2C_MESSAGE_BYTES_MAX / 3 * 4 < D2C_BODY_BYTES_MAX);
+/// How long a peer may take to send a request body.
+pub const REQUEST_BODY_WAIT_MAX: Duration = Duration::from_mins(1);
+/// How long an HTTPS request waits for the event log or the store before it is told to come again later. Direct methods
+/// bring their own time.
+pub const REQUEST_WAIT_MAX: Duration = Duration::from_secs(20);
+/// Headers of one HTTPS delivery of a C2D message; properties beyond are left out, since no client reads so many.
+pub const C2D_HEADERS_MAX: usize = 1024;
+/// Readers of the event stream over HTTPS.
+pub const EVENT_READERS_MAX: usize = 256;
+/// Events that wait for a reader that does not read.
+pub const EVENT_READER_QUEUE_MAX: usize = 64;
+/// Bytes of one read of the event log on behalf of such a reader.
+pub const EVENT_READ_BYTES_MAX: usize = 256 * 1024;
+/// Between two signs of life on an idle stream of server-sent events.
+pub const EVENT_STREAM_PAUSE_MAX: Duration = Duration::from_secs(15);
 /// Rows of one query page when the caller asks for none.
 pub const QUERY_PAGE_ROWS_DEFAULT: usize = 100;
 /// Largest query page; a larger wish is cut to it.
