@@ -13,6 +13,7 @@ pub mod feedback;
 mod json;
 pub mod methods;
 pub mod operation;
+pub mod own;
 pub mod path;
 pub mod query;
 pub mod registry;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ironhub_model::limits::{C2D_LOCK_DEFAULT, C2D_LOCK_MAX, MESSAGE_ID_CHARS_MAX};
+use ironhub_model::limits::{C2D_LOCK_MAX, MESSAGE_ID_CHARS_MAX};
 use ironhub_model::{AckRequest, C2dDelivery, C2dMessage, DeviceId, Timestamp};
 use serde::Serialize;
 
@@ -65,13 +65,15 @@ fn expiry(text: &str) -> Result<Timestamp, InvalidRequest> {
 }
 
 /// How long a received message stays locked: the header or query parameter `iothub-messagelocktimeout`, in seconds.
-/// What is absent means the default; what is out of bounds goes to the nearest bound.
-pub fn lock_duration(text: Option<&str>) -> Result<Duration, InvalidRequest> {
+/// `None` when the receiver leaves it to the hub; what is out of bounds goes to the nearest bound.
+pub fn lock_duration(text: Option<&str>) -> Result<Option<Duration>, InvalidRequest> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else {
-        return Ok(C2D_LOCK_DEFAULT);
+        return Ok(None);
     };
     match text.parse() {
-        Ok(seconds) => Ok(Duration::from_secs(seconds).clamp(Duration::from_secs(1), C2D_LOCK_MAX)),
+        Ok(seconds) => Ok(Some(
+            Duration::from_secs(seconds).clamp(Duration::from_secs(1), C2D_LOCK_MAX),
+        )),
         Err(_) => Err(InvalidRequest::Argument(format!(
             "IotHub-MessageLockTimeout {text:?} is not a number of seconds"
         ))),
@@ -213,15 +215,15 @@ mod tests {
     #[test]
     fn lock_durations_have_bounds() {
         for (text, expected) in [
-            (None, Some(60)),
-            (Some(""), Some(60)),
-            (Some("180"), Some(180)),
-            (Some("0"), Some(1)),
-            (Some("301"), Some(300)),
+            (None, Some(None)),
+            (Some(""), Some(None)),
+            (Some("180"), Some(Some(180))),
+            (Some("0"), Some(Some(1))),
+            (Some("301"), Some(Some(300))),
             (Some("1.5"), None),
             (Some("-1"), None),
         ] {
-            let expected = expected.map(Duration::from_secs);
+            let expected = expected.map(|seconds| seconds.map(Duration::from_secs));
             assert_eq!(lock_duration(text).ok(), expected, "{text:?}");
         }
     }

@@ -278,7 +278,7 @@ fn with_lower_case_root(path: &str) -> String {
 }
 
 impl Verb {
-    const ALL: [Self; 5] = [Self::Delete, Self::Get, Self::Patch, Self::Post, Self::Put];
+    pub(super) const ALL: [Self; 5] = [Self::Delete, Self::Get, Self::Patch, Self::Post, Self::Put];
 
     /// Reads a method; they are case-sensitive (RFC 9110, section 9.1).
     pub fn parse(text: &str) -> Option<Self> {
