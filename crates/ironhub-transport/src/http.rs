@@ -95,7 +95,9 @@ impl<W: WebSocketService> HttpService<W> {
             async move { Ok::<_, Infallible>(this.answer(request, peer, upgrade).await) }
         });
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
+        // Devices look headers up with letter case, and name their properties in headers.
+        http.preserve_header_case(true)
+            .timer(TokioTimer::new())
             .header_read_timeout(HTTP_HEADERS_WAIT_MAX)
             .max_buf_size(HTTP_HEADERS_BYTES_MAX);
         let connection = http.serve_connection(TokioIo::new(socket), service).with_upgrades();

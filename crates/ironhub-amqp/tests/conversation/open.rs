@@ -2,7 +2,9 @@
 
 use ironhub_amqp::connection::Event;
 use ironhub_amqp::frame::FrameKind;
-use ironhub_amqp::performative::{AmqpError, Attach, Close, Detach, End, Performative, Role, Target, condition};
+use ironhub_amqp::performative::{
+    AmqpError, Attach, Close, Detach, End, Performative, ReceiverSettleMode, Role, Target, condition,
+};
 use ironhub_amqp::sasl::{Credentials, SaslFrame};
 use ironhub_amqp::types::Encoded;
 
@@ -127,11 +129,17 @@ fn an_answer_echoes_what_was_asked() {
             map.push("py/1");
         }),
         desired_capabilities: Encoded::symbols(["x"]),
+        rcv_settle_mode: Some(ReceiverSettleMode::Second),
         ..sender(7, "/devices/d/messages/events")
     };
     let answer = attach.answer();
     assert_eq!(answer.role, Role::Receiver);
     assert_eq!((answer.target, answer.source), (attach.target, attach.source));
+    assert_eq!(
+        answer.rcv_settle_mode,
+        Some(ReceiverSettleMode::First),
+        "uamqp stalls when second is granted"
+    );
     assert_eq!(
         answer.properties.entry("com.microsoft:client-version"),
         Some("py/1".into())
@@ -267,6 +275,7 @@ fn the_server_ends_and_closes() {
     peer.expect(&["0 end amqp:internal-error"]);
     assert!(peer.server.detach(link, None).is_err());
     peer.say_transfer(crate::peer::transfer(0, 0), b"late");
+    peer.say(0, &Performative::Attach(Box::new(sender(1, "late"))));
     peer.say(0, &Performative::End(End::default()));
     peer.expect(&[]);
     assert!(peer.events().is_empty());

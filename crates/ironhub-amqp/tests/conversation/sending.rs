@@ -2,7 +2,8 @@
 
 use ironhub_amqp::connection::{Event, LinkId, Outgoing, SendError, Sent};
 use ironhub_amqp::performative::{
-    Attach, Begin, DeliveryState, DeliveryTag, Detach, Flow, LinkFlow, Open, Performative, ReceiverSettleMode,
+    Attach, Begin, DeliveryState, DeliveryTag, Detach, Disposition, Flow, LinkFlow, Open, Performative,
+    ReceiverSettleMode, Role,
 };
 
 use crate::peer::{Peer, begin, credit, disposition, open, receiver, window};
@@ -150,6 +151,32 @@ fn large_messages_are_split_and_wait_for_the_window() {
 }
 
 #[test]
+fn a_frame_is_as_long_as_the_peer_takes_and_no_longer() {
+    #[track_caller]
+    fn check(payload_bytes: usize, expected: &[&str]) {
+        let (mut peer, _) = Peer::with_session_of(
+            &Open {
+                max_frame_size: 512,
+                ..open()
+            },
+            &begin(),
+        );
+        let link = peer.attach_accepted(receiver(0, "a"));
+        peer.say(0, &credit(0, 0, 1));
+        peer.send(link, settled(), &vec![7; payload_bytes]).unwrap();
+        peer.expect(expected);
+    }
+    check(470, &["0 transfer #0 id 0 470 bytes settled"]);
+    check(
+        471,
+        &[
+            "0 transfer #0 id 0 470 bytes settled more",
+            "0 transfer #0 id 0 1 bytes settled",
+        ],
+    );
+}
+
+#[test]
 fn a_detached_link_takes_its_unsent_frames_along() {
     let narrow = Begin {
         incoming_window: 1,
@@ -235,6 +262,27 @@ fn outcomes_are_reported_once() {
         ]
         .concat(),
     );
+}
+
+/// A client that settles what it sent itself says nothing about what we sent, though the ids are the same.
+#[test]
+fn the_peers_own_deliveries_are_not_ours() {
+    let (mut peer, _) = Peer::with_session();
+    let link = peer.attach_accepted(receiver(0, "c2d"));
+    peer.say(0, &credit(0, 0, 100));
+    peer.send_all(link, 1);
+    peer.events();
+    let Performative::Disposition(of_receiver) = disposition(0, 0, true, DeliveryState::Accepted) else {
+        panic!("a disposition");
+    };
+    let of_sender = Disposition {
+        role: Role::Sender,
+        ..of_receiver.clone()
+    };
+    peer.say(0, &Performative::Disposition(of_sender));
+    assert!(peer.events().is_empty());
+    peer.say(0, &Performative::Disposition(of_receiver));
+    assert_eq!(peer.outcomes(), [(vec![0], DeliveryState::Accepted, true)]);
 }
 
 /// Clients settle what was sent settled, too; nothing comes of it.

@@ -7,9 +7,5 @@
 )]
 
 mod basics;
-mod contract;
 mod faults;
-mod golden;
 mod harness;
-mod load;
-mod suite;

@@ -1,0 +1,48 @@
+//! Telemetry over HTTPS: answered when it is durable.
+
+use bytes::Bytes;
+use hyper::header::CONTENT_TYPE;
+use ironhub_dialect::https::telemetry as dialect;
+use ironhub_hub::ports::Completion;
+use ironhub_hub::{HubError, Ports, TelemetryError, TelemetrySender};
+use ironhub_model::limits::D2C_BODY_BYTES_MAX;
+use ironhub_model::{D2cMessage, IdentityId};
+
+use super::answer::{self, Answer};
+use super::call::Call;
+
+pub(super) async fn send<P: Ports>(call: &Call<P>, id: &IdentityId) -> Answer {
+    let caller = call.authorize_device(id).await?;
+    let body: Bytes = call.body(D2C_BODY_BYTES_MAX).await?;
+    let sender = call.hub().telemetry.sender(&caller, None);
+    if dialect::is_batch(call.header(CONTENT_TYPE.as_str())) {
+        let items = dialect::parse_batch(&body)?;
+        let mut completions = Vec::with_capacity(items.len());
+        for item in &items {
+            completions.push(submit(&sender, &item.message()).await?);
+        }
+        for completion in completions {
+            durable(completion).await?;
+        }
+    } else {
+        let headers = call.message_headers().await;
+        let message = dialect::parse(&headers, &body);
+        durable(submit(&sender, &message).await?).await?;
+    }
+    Ok(answer::no_content())
+}
+
+/// Waits for room in the log; the request as a whole is bounded in time.
+async fn submit<P: Ports>(sender: &TelemetrySender<P>, message: &D2cMessage<'_>) -> Result<Completion, HubError> {
+    loop {
+        match sender.submit(message) {
+            Ok(completion) => return Ok(completion),
+            Err(TelemetryError::Full) => sender.ready().await?,
+            Err(TelemetryError::Hub(error)) => return Err(error),
+        }
+    }
+}
+
+async fn durable(completion: Completion) -> Result<(), HubError> {
+    completion.durable().await.map_err(|_| HubError::ShuttingDown)
+}
