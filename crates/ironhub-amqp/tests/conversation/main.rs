@@ -9,4 +9,5 @@ mod receiving;
 mod requests;
 mod sending;
 mod timing;
+mod transcripts;
 mod two_ends;
