@@ -120,7 +120,7 @@ fn continue_journals(inner: &Inner, recovered: &Recovered) -> Result<Vec<Continu
 /// hold from before: only fresh segments keep the order of segments that of events.
 fn may_continue(inner: &Inner, recovered: &Recovered) -> bool {
     let mut segments = recovered.segments.iter();
-    segments.all(|segment| segment.header.shards == inner.settings.shards)
+    !recovered.starts_anew && segments.all(|segment| segment.header.shards == inner.settings.shards)
 }
 
 fn bases(inner: &Inner, shard: u32) -> Vec<Base> {

@@ -23,6 +23,8 @@ use super::sealed::{SealedFile, partition_dir};
 use super::segments::is_spare;
 use crate::disk::{Disk, OpenMode, read_full_at, write_all_at};
 
+mod quarantine;
+
 /// Journals are read in pieces of this size.
 const PIECE_BYTES: usize = 4 * 1024 * 1024;
 /// A file whose name ends so is left alone; with one there, gaps are what an operator has accepted.
@@ -39,6 +41,8 @@ pub(crate) struct Recovered {
     pub(crate) next_batches: BTreeMap<(u32, u32), u64>,
     /// The number for the next segment.
     pub(crate) next_segment: u64,
+    /// The newest journal is quarantined: the log goes on in fresh segments, behind a gap.
+    pub(crate) starts_anew: bool,
     pub(crate) spares: Vec<PathBuf>,
     /// Left-overs to remove once the log is open.
     pub(crate) litter: Vec<PathBuf>,
@@ -51,6 +55,7 @@ pub(crate) fn recover(disk: &dyn Disk, dir: &Path, partitions: u32) -> Result<Re
     recovery.list_dir()?;
     recovery.check_sealed()?;
     recovery.read_journals()?;
+    recovery.step_over_quarantined()?;
     Ok(recovery.finish())
 }
 
@@ -62,6 +67,8 @@ struct Recovery<'a> {
     journals: BTreeSet<u64>,
     /// Gaps are accepted.
     quarantine: bool,
+    quarantined_journals: Vec<(u64, PathBuf)>,
+    starts_anew: bool,
     /// What each partition goes on with; `None` until something says so.
     ends: Vec<Option<Base>>,
     firsts: Vec<Option<u64>>,
@@ -82,6 +89,8 @@ impl<'a> Recovery<'a> {
             sealed: Vec::new(),
             journals: BTreeSet::new(),
             quarantine: false,
+            quarantined_journals: Vec::new(),
+            starts_anew: false,
             ends: (0..partitions).map(each).collect(),
             firsts: (0..partitions).map(|_| None).collect(),
             segments: Vec::new(),
@@ -121,7 +130,8 @@ impl<'a> Recovery<'a> {
                 self.note_other(self.dir.join(&name), &name);
             }
         }
-        self.highest_number = self.journals.last().copied().unwrap_or(0);
+        let last = self.journals.last().copied().unwrap_or(0);
+        self.highest_number = self.highest_number.max(last);
         Ok(())
     }
 
@@ -132,8 +142,10 @@ impl<'a> Recovery<'a> {
             warn!(path = %path.display(), "opening without a quarantined file");
             self.quarantine = true;
             // Its number must not be used again, or the next segment would take its place when it comes back.
-            let number = journal_number(name.trim_end_matches(QUARANTINED)).unwrap_or(0);
-            self.highest_number = self.highest_number.max(number);
+            if let Some(number) = journal_number(name.trim_end_matches(QUARANTINED)) {
+                self.highest_number = self.highest_number.max(number);
+                self.quarantined_journals.push((number, path));
+            }
         }
     }
 
@@ -241,6 +253,27 @@ impl<'a> Recovery<'a> {
         Ok(())
     }
 
+    /// What was in a quarantined journal keeps its sequence numbers: consumers know them. A newer journal says itself
+    /// where it began.
+    fn step_over_quarantined(&mut self) -> Result<(), OpenError> {
+        let newest = self.segments.last().map_or(0, |segment| segment.header.number);
+        for (_, path) in self.quarantined_journals.iter().filter(|(number, _)| *number > newest) {
+            self.starts_anew = true;
+            let floors = quarantine::floors(self.disk, path).map_err(|error| io_error(path, &error))?;
+            for (partition, floor) in floors {
+                let at = usize::try_from(partition).unwrap_or(usize::MAX);
+                if let Some(end) = self.ends.get_mut(at) {
+                    let known = end.map_or(Timestamp::NEVER, |end| end.last_enqueued_at);
+                    *end = Some(Base {
+                        next: end.map_or(floor, |end| end.next.max(floor)),
+                        last_enqueued_at: known,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn next_batch(&self, segment: &Segment) -> u64 {
         self.next_batches
             .get(&key(segment))
@@ -333,6 +366,7 @@ impl<'a> Recovery<'a> {
             segments: self.segments,
             next_batches: self.next_batches,
             next_segment: self.highest_number + 1,
+            starts_anew: self.starts_anew,
             spares: self.spares,
             litter: self.litter,
         }

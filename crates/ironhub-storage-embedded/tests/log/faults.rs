@@ -273,6 +273,12 @@ async fn any_flipped_byte_is_reported() {
     }
 }
 
+fn reopened(bench: &Bench, log: Log) -> Log {
+    log.close();
+    drop(log);
+    bench.open()
+}
+
 #[tokio::test]
 async fn a_damaged_directory_says_what_to_do() {
     let (bench, _) = filled().await;
@@ -285,9 +291,18 @@ async fn a_damaged_directory_says_what_to_do() {
     ironhub_storage_embedded::disk::Disk::rename(&bench.disk, Path::new(&journal), Path::new(&quarantine)).unwrap();
     let log = bench.open();
     let bounds = log.bounds(P0).unwrap();
+    assert!(
+        bounds.next.0 >= 60,
+        "sequence numbers of lost events are not used again: {bounds:?}"
+    );
     append(&log, 0, &event(0, 999, 10)).await;
-    let next = log.read(P0, Start::At(bounds.next), 10).await.unwrap();
-    assert_eq!(parse(&next[0].event).1, 999);
+    for log in [log.clone(), reopened(&bench, log)] {
+        let next = log.read(P0, Start::At(bounds.next), 10).await.unwrap();
+        assert_eq!(parse(&next[0].event).1, 999);
+        let next = log.read(P0, Start::At(SequenceNumber(59)), 10).await.unwrap();
+        assert_eq!(next[0].sequence, bounds.next, "the next one there is");
+        assert_eq!(log.bounds(P0).unwrap().next.0, bounds.next.0 + 1);
+    }
     assert_eq!(bench.names("quarantined"), [quarantine]);
 }
 
