@@ -63,7 +63,12 @@ impl Bench {
 }
 
 fn key(n: usize) -> Key {
-    Key::new(format!("device-{:08}", n.wrapping_mul(7919) % TWINS))
+    Key::new(format!("device-{n:08}"))
+}
+
+/// Spreads what is used at once over the whole table, in whatever order it is laid out.
+fn scattered(n: usize) -> Key {
+    key(n.wrapping_mul(7919) % TWINS)
 }
 
 fn twin() -> Vec<u8> {
@@ -72,7 +77,7 @@ fn twin() -> Vec<u8> {
 
 /// Load, compare and swap, as an update of a twin does, with the event that it causes left out.
 async fn swap(store: Arc<SqliteState>, task: usize) {
-    let key = key(task);
+    let key = scattered(task);
     let mut rev: Rev = store.get(Table::Twins, &key).await.unwrap().unwrap().1;
     for _ in 0..ROUND {
         let commit = Commit::new().put(Table::Twins, key.clone(), Expect::At(rev), twin());
@@ -82,7 +87,7 @@ async fn swap(store: Arc<SqliteState>, task: usize) {
 
 async fn get(store: Arc<SqliteState>, task: usize) {
     for n in 0..ROUND {
-        black_box(store.get(Table::Twins, &key(task * ROUND + n)).await.unwrap());
+        black_box(store.get(Table::Twins, &scattered(task * ROUND + n)).await.unwrap());
     }
 }
 

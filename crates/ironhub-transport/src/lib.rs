@@ -9,6 +9,7 @@ pub mod http;
 pub mod https;
 pub mod listener;
 mod log_limit;
+pub mod mqtt;
 pub mod peer;
 pub mod socket;
 pub mod tls;

@@ -7,5 +7,9 @@
 )]
 
 mod basics;
+mod contract;
 mod faults;
+mod golden;
 mod harness;
+mod load;
+mod suite;

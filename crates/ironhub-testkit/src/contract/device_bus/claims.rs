@@ -1,15 +1,14 @@
 //! Claims: the newest wins, the loser learns of it, waiting ends.
 
 use std::collections::BTreeSet;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use ironhub_hub::ports::{Claim, DeviceBus, Epoch, Location, NodeRequest};
 
 use super::{Pair, id};
+use crate::contract::is_over;
 
 pub(super) async fn the_newest_wins<B: DeviceBus>(pair: &Pair<B>) {
     let (left, right) = (&pair.left, &pair.right);
@@ -132,11 +131,6 @@ pub(super) async fn claimed_wakes<B: DeviceBus>(pair: &Pair<B>) {
     assert!(!is_over(again.as_mut()).await, "a claim that has ended does not count");
     pair.left.claim(&one).await.unwrap();
     again.await;
-}
-
-/// Lets the future begin, or go on.
-async fn is_over(mut future: Pin<&mut impl Future<Output = ()>>) -> bool {
-    poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await
 }
 
 fn evict(claim: &Claim) -> NodeRequest {

@@ -1,0 +1,101 @@
+//! MQTT 3.1.1 to devices and modules: one task per connection.
+//!
+//! The packet rules are `ironhub-mqtt`'s, the meaning of topics is `ironhub-dialect`'s, and what happens is the hub's.
+//! Here is what is left: when to read, when to write, when to give up.
+
+mod acks;
+mod c2d;
+mod connect;
+mod end;
+mod failed_connects;
+mod operations;
+mod session;
+mod state;
+mod subscriptions;
+mod telemetry;
+mod will;
+mod wire;
+
+use std::sync::Arc;
+
+use ironhub_hub::{Hub, Ports};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tracing::{debug, info};
+
+use crate::listener::{Drain, Service};
+use crate::log_limit::LogLimit;
+use crate::peer::Peer;
+use crate::socket::Socket;
+use crate::websocket::{SubProtocol, WebSocketService, WebSocketStream};
+use connect::Door;
+use end::End;
+use failed_connects::FailedConnects;
+use session::Session;
+use wire::Wire;
+
+/// Speaks MQTT for a hub, over plain TCP, TLS and WebSocket alike.
+#[derive(Debug)]
+pub struct MqttService<P: Ports> {
+    hub: Hub<P>,
+    failed_connects: FailedConnects,
+    refusals: LogLimit,
+    endings: LogLimit,
+}
+
+impl<P: Ports> MqttService<P> {
+    /// For all ports of one hub: failed CONNECTs count together.
+    pub fn new(hub: Hub<P>) -> Arc<Self> {
+        Arc::new(Self {
+            hub,
+            failed_connects: FailedConnects::default(),
+            refusals: LogLimit::new(),
+            endings: LogLimit::new(),
+        })
+    }
+
+    /// Serves one byte stream to its end.
+    async fn converse<S>(&self, stream: S, peer: Peer, drain: Drain)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let mut wire = Wire::new(stream);
+        let door = Door {
+            hub: &self.hub,
+            failed_connects: &self.failed_connects,
+            refusals: &self.refusals,
+            peer: &peer,
+        };
+        // Boxed, so that nothing of CONNECT remains while the connection idles.
+        let end = match Box::pin(door.establish(&mut wire, &drain)).await {
+            Ok(established) => Session::new(self.hub.clone(), wire, established).run().await,
+            Err(end) => {
+                wire.close().await;
+                end
+            }
+        };
+        self.report(&end, &peer);
+    }
+
+    fn report(&self, end: &End, peer: &Peer) {
+        metrics::counter!("ironhub_mqtt_connections_ended_total", "reason" => end.reason()).increment(1);
+        if !end.is_fault() {
+            debug!(peer = %peer.address(), %end, "MQTT connection ended");
+        } else if let Some(held_back) = self.endings.pass() {
+            info!(peer = %peer.address(), reason = end.reason(), %end, held_back, "MQTT connection closed");
+        }
+    }
+}
+
+impl<P: Ports> Service for MqttService<P> {
+    async fn serve(self: Arc<Self>, socket: Socket, peer: Peer, drain: Drain) {
+        self.converse(socket, peer, drain).await;
+    }
+}
+
+impl<P: Ports> WebSocketService for MqttService<P> {
+    async fn serve(self: Arc<Self>, protocol: SubProtocol, stream: WebSocketStream<Socket>, peer: Peer, drain: Drain) {
+        match protocol {
+            SubProtocol::Mqtt => self.converse(stream, peer, drain).await,
+        }
+    }
+}
