@@ -16,7 +16,7 @@ use crate::timestamp::Timestamp;
 impl Twin {
     /// A device's own patch of its reported properties.
     pub fn apply_reported(&self, patch: Value, now: Timestamp) -> Result<TwinChange, InvalidTwin> {
-        let patch = object(patch, "the patch of reported properties")?;
+        let patch = object(patch, "reported properties")?;
         validate::object(&patch, Nulls::Delete)?;
         let mut twin = self.clone();
         let version = twin.reported.version.saturating_add(1);
