@@ -4,12 +4,6 @@
 //! state and the events it causes are one commit. This crate knows no protocol and no storage engine: it is called
 //! with typed requests and calls [`ports`].
 
-#![allow(
-    dead_code,
-    clippy::unused_async,
-    reason = "the bodies of the services follow in the next commits"
-)]
-
 mod core;
 mod outbox;
 mod presence;

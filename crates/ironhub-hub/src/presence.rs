@@ -62,11 +62,6 @@ impl Presence {
         });
     }
 
-    /// The identity was heard of at `now`.
-    pub(crate) fn touch(&self, id: &IdentityId, now: Timestamp) {
-        self.activity(id).touch(now);
-    }
-
     /// Where to note that the identity was heard of.
     pub(crate) fn activity(&self, id: &IdentityId) -> Arc<Activity> {
         self.with_entry(id, |entry| Arc::clone(&entry.activity))
@@ -115,8 +110,8 @@ mod tests {
         let at = Timestamp::from_secs;
         assert_eq!(presence.view(&id), ConnectionView::default());
         presence.set_state(&id, ConnectionState::Connected, at(10));
-        presence.touch(&id, at(20));
-        presence.touch(&id, at(15));
+        presence.activity(&id).touch(at(20));
+        presence.activity(&id).touch(at(15));
         presence.set_state(&id, ConnectionState::Connected, at(18));
         let view = presence.view(&id);
         assert_eq!(
