@@ -107,6 +107,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, P: Ports> Session<S, P> {
                 Ok(())
             }
             Wake::Operation(Outcome::TwinResponse { topic, body }) => {
+                // As on Azure, the request's PUBACK goes first if it can.
+                state.send_acks(&mut wire.output)?;
                 publish(&mut wire.output, &topic, body.as_bytes());
                 Ok(())
             }

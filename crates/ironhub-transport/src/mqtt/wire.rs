@@ -141,7 +141,8 @@ mod tests {
         assert_eq!(&wire.input[..], b"in");
         let mut read = [0; 15];
         let (read_exact, moved) = tokio::join!(peer.read_exact(&mut read), wire.exchange(false));
-        (read_exact.unwrap(), moved.unwrap());
+        read_exact.unwrap();
+        moved.unwrap();
         assert_eq!(&read, b"more than eight");
         assert!(!wire.has_output());
         drop(peer);
