@@ -94,6 +94,8 @@ pub struct Connection {
     links: Slots<Link>,
     /// Bytes of messages that are not the caller's yet, over all links.
     buffered_bytes: usize,
+    /// Bytes of the names of all links.
+    link_name_bytes: usize,
 }
 
 impl Connection {
@@ -114,6 +116,7 @@ impl Connection {
             channels: Vec::new(),
             links: Slots::default(),
             buffered_bytes: 0,
+            link_name_bytes: 0,
         };
         connection.start();
         connection
@@ -134,6 +137,7 @@ impl Connection {
             self.keep_input(bytes);
             self.resume_input();
         }
+        self.check_input();
     }
 
     /// Whether reading the socket makes sense: not while the caller owes a decision, not after the end, and not while
@@ -242,6 +246,13 @@ impl Connection {
         self.input.extend_from_slice(bytes);
     }
 
+    /// What is left is an unfinished frame: it counts, too.
+    fn check_input(&mut self) {
+        if let Err(error) = self.check_held() {
+            self.fail(error);
+        }
+    }
+
     fn resume_input(&mut self) {
         let mut input = std::mem::take(&mut self.input);
         let used = self.consume(&input);
@@ -302,13 +313,16 @@ impl Connection {
             (Phase::Open | Phase::Closing, Performative::Close(close)) => self.handle_close(close),
             (Phase::Closing, _) => {}
             (Phase::Open, Performative::Open(_)) => return not_allowed("The connection is open already."),
-            (Phase::Open, Performative::Begin(begin)) => return self.handle_begin(channel, &begin),
+            (Phase::Open, Performative::Begin(begin)) => {
+                self.handle_begin(channel, &begin)?;
+                return self.check_held();
+            }
             (Phase::Open, performative) => {
                 // Frames for a session that is over are normal: azure-eventhub detaches its links after the end.
                 if let Some(session) = self.session_of(channel) {
                     self.dispatch_session(session, performative, payload);
                 }
-                return self.check_buffered();
+                return self.check_held();
             }
             (_, _) => return not_allowed("The first frame must be open."),
         }
@@ -323,13 +337,21 @@ impl Connection {
         self.finish();
     }
 
-    fn check_buffered(&self) -> Result<(), AmqpError> {
-        if self.buffered_bytes <= self.limits.buffered_bytes_max {
+    /// What the peer makes us hold: sessions, links, unfinished and early messages, an unfinished frame.
+    fn held_bytes(&self) -> usize {
+        const SESSION_BYTES: usize = size_of::<Option<(u32, Session)>>() + size_of::<(u16, SessionId)>();
+        const LINK_BYTES: usize = size_of::<Option<(u32, Link)>>() + size_of::<(Option<LinkId>, (u32, LinkId))>();
+        let tables = self.sessions.len() * SESSION_BYTES + self.links.len() * LINK_BYTES;
+        tables + self.link_name_bytes + self.buffered_bytes + self.input.len()
+    }
+
+    fn check_held(&self) -> Result<(), AmqpError> {
+        if self.held_bytes() <= self.limits.held_bytes_max {
             return Ok(());
         }
         Err(AmqpError::new(
             condition::RESOURCE_LIMIT_EXCEEDED,
-            "Too many bytes of unfinished messages.",
+            "The connection holds too much.",
         ))
     }
 
@@ -363,6 +385,7 @@ impl Connection {
         self.links = Slots::default();
         self.channels = Vec::new();
         self.buffered_bytes = 0;
+        self.link_name_bytes = 0;
     }
 
     fn write(&mut self, channel: u16, performative: &Performative) {

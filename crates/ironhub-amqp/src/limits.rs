@@ -59,23 +59,25 @@ pub struct ConnectionLimits {
     pub sessions_max: usize,
     /// Links at a time, over all sessions.
     pub links_max: usize,
-    /// Bytes of unfinished messages and of messages on links that wait for the caller's answer.
-    pub buffered_bytes_max: usize,
+    /// Bytes for sessions, links and their names, unfinished frames and messages, and messages on links that wait for
+    /// the caller's answer.
+    pub held_bytes_max: usize,
 }
 
 impl ConnectionLimits {
-    /// Before authentication: enough for every SDK's way to put its first token, and at most 64 KiB.
+    /// Before authentication: 64 KiB, whatever the peer declares. Java begins a session for each of up to 1,000 devices
+    /// before it puts the first token, which just fits.
     pub const UNAUTHENTICATED: Self = Self {
-        sessions_max: 64,
+        sessions_max: 1024,
         links_max: 64,
-        buffered_bytes_max: 32 * 1024,
+        held_bytes_max: 64 * 1024,
     };
 
     /// After it. Java multiplexes 1,000 devices with a session and six links each.
     pub const AUTHENTICATED: Self = Self {
         sessions_max: 2048,
         links_max: 8192,
-        buffered_bytes_max: 4 << 20,
+        held_bytes_max: 8 << 20,
     };
 }
 

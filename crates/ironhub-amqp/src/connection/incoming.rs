@@ -56,7 +56,7 @@ impl Connection {
             return;
         };
         let is_window_low = session.windows.handle_transfer();
-        let link = session.handles.by_theirs(transfer.handle);
+        let link = session.links().handles.by_theirs(transfer.handle);
         if is_window_low {
             self.write_flow(session_id, None);
         }

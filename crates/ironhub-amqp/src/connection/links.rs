@@ -11,7 +11,7 @@ impl Connection {
         if session.state == SessionState::Ending || self.links.len() >= self.limits.links_max {
             return Err(Gone);
         }
-        attach.handle = session.handles.free().ok_or(Gone)?;
+        attach.handle = session.links().handles.free(session.handle_max).ok_or(Gone)?;
         let link = Link::requested(session_id, attach.handle, &attach);
         let id = self.insert_link(link).ok_or(Gone)?;
         self.write(session_id.0.index, &Performative::Attach(Box::new(attach)));
@@ -99,7 +99,7 @@ impl Connection {
         let Some(handle) = self
             .sessions
             .get(session_id.0)
-            .and_then(|session| session.handles.free())
+            .and_then(|session| session.links().handles.free(session.handle_max))
         else {
             let error = AmqpError::new(condition::RESOURCE_LIMIT_EXCEEDED, "No handle is left.");
             return self.fail_session(session_id, error);
@@ -151,18 +151,19 @@ impl Connection {
     }
 
     pub(super) fn link_of(&self, session: SessionId, theirs: u32) -> Option<LinkId> {
-        self.sessions.get(session.0)?.handles.by_theirs(theirs)
+        self.sessions.get(session.0)?.links().handles.by_theirs(theirs)
     }
 
     pub(super) fn forget_link(&mut self, id: LinkId) {
         self.clear_link(id);
         let Some(link) = self.links.remove(id.0) else { return };
+        self.link_name_bytes -= link.name.len();
         let Some(session) = self.sessions.get_mut(link.session.0) else {
             return;
         };
-        session.handles.set_ours(link.handle, None);
+        session.links_mut().handles.set_ours(link.handle, None);
         if let Some(theirs) = link.remote_handle {
-            session.handles.remove_theirs(theirs);
+            session.links_mut().handles.remove_theirs(theirs);
         }
     }
 
@@ -201,7 +202,7 @@ impl Connection {
     }
 
     fn requested_link(&self, session: SessionId, attach: &Attach) -> Option<LinkId> {
-        let mut links = self.sessions.get(session.0)?.handles.links();
+        let mut links = self.sessions.get(session.0)?.links().handles.links();
         links.find(|id| {
             self.links.get(id.0).is_some_and(|link| {
                 let is_ours = link.state == LinkState::Requested && link.remote_handle.is_none();
@@ -214,7 +215,7 @@ impl Connection {
         let Some(link) = self.links.get_mut(id.0) else { return };
         link.remote_handle = Some(attach.handle);
         if let Some(session) = self.sessions.get_mut(link.session.0) {
-            session.handles.insert_theirs(attach.handle, id);
+            session.links_mut().handles.insert_theirs(attach.handle, id);
         }
         let is_refused = match &mut link.end {
             LinkEnd::Sender(sender) => {
@@ -238,11 +239,12 @@ impl Connection {
             return None;
         }
         let (session_id, handle, theirs) = (link.session, link.handle, link.remote_handle);
+        self.link_name_bytes += link.name.len();
         let id = LinkId(self.links.insert(link, u16::MAX).ok()?);
         let session = self.sessions.get_mut(session_id.0)?;
-        session.handles.set_ours(handle, Some(id));
+        session.links_mut().handles.set_ours(handle, Some(id));
         if let Some(theirs) = theirs {
-            session.handles.insert_theirs(theirs, id);
+            session.links_mut().handles.insert_theirs(theirs, id);
         }
         Some(id)
     }
@@ -271,8 +273,9 @@ impl Connection {
             receiver.clear();
         }
         if let Some(session) = self.sessions.get_mut(link.session.0) {
-            session.unsettled.remove_link(id);
-            session.unsent = session.unsent.take().filter(|unsent| unsent.link != id);
+            let links = session.links_mut();
+            links.unsettled.remove_link(id);
+            links.unsent = links.unsent.take().filter(|unsent| unsent.link != id);
         }
     }
 }

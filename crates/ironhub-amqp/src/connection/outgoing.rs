@@ -80,7 +80,7 @@ impl Connection {
         if is_split {
             let payload = out.split_off(payload_start);
             out.truncate(start);
-            session.unsent = Some(Box::new(Unsent {
+            session.links_mut().unsent = Some(Box::new(Unsent {
                 link: id,
                 transfer,
                 payload,
@@ -98,7 +98,7 @@ impl Connection {
             tag: outgoing.tag,
         };
         if !outgoing.settled {
-            session.unsettled.push(sent);
+            session.links_mut().unsettled.push(sent);
         }
         if is_split {
             self.send_unsent_of(session_id);
@@ -127,7 +127,7 @@ impl Connection {
     pub fn confirm(&mut self, sent: &Sent, state: DeliveryState) -> Result<(), Gone> {
         let session_id = self.links.get(sent.link.0).ok_or(Gone)?.session;
         let session = self.sessions.get_mut(session_id.0).ok_or(Gone)?;
-        if !session.unsettled.remove(sent.delivery_id) {
+        if !session.links_mut().unsettled.remove(sent.delivery_id) {
             return Err(Gone);
         }
         let disposition = Disposition {
@@ -157,6 +157,7 @@ impl Connection {
         let waits = |sent: &Sent| links.get(sent.link.0).is_some_and(settles_second);
         let last = disposition.last.unwrap_or(disposition.first);
         let deliveries = session
+            .links_mut()
             .unsettled
             .take(disposition.first, last, |sent| is_settled || !waits(sent));
         let (waiting, done): (Vec<_>, Vec<_>) = deliveries.into_iter().partition(|sent| !is_settled && waits(sent));
@@ -181,7 +182,7 @@ impl Connection {
         let waiting: Vec<SessionId> = self
             .sessions
             .iter()
-            .filter(|(_, session)| session.unsent.is_some())
+            .filter(|(_, session)| session.links().unsent.is_some())
             .map(|(key, _)| SessionId(key))
             .collect();
         for session in waiting {
@@ -193,7 +194,7 @@ impl Connection {
         let Some(session) = self.sessions.get_mut(id.0) else {
             return;
         };
-        let Some(mut unsent) = session.unsent.take() else {
+        let Some(mut unsent) = session.links_mut().unsent.take() else {
             return;
         };
         while session.windows.outgoing_left() > 0 && self.output.len() < OUTPUT_BYTES_HIGH {
@@ -206,7 +207,7 @@ impl Connection {
                 return;
             }
         }
-        session.unsent = Some(unsent);
+        session.links_mut().unsent = Some(unsent);
     }
 
     fn check_send(&self, id: LinkId) -> Result<(), SendError> {
@@ -246,7 +247,8 @@ impl Connection {
 }
 
 fn is_busy(session: &Session) -> bool {
-    session.unsent.is_some() || session.windows.outgoing_left() == 0 || session.unsettled.is_full()
+    let links = session.links();
+    links.unsent.is_some() || session.windows.outgoing_left() == 0 || links.unsettled.is_full()
 }
 
 fn settles_second(link: &Link) -> bool {

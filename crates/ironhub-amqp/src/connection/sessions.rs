@@ -75,7 +75,7 @@ impl Connection {
             return Ok(()); // We ended it before the peer has answered; its end follows.
         };
         session.windows.handle_begin(begin);
-        session.handles.set_ours_max(begin.handle_max);
+        session.handle_max = begin.handle_max;
         session.state = SessionState::Active;
         if begin.remote_channel.is_none() {
             self.write_begin(id, Some(channel));
@@ -147,7 +147,7 @@ impl Connection {
             None => {}
             Some(link_flow) => {
                 // A flow for a link that is gone is late, not wrong.
-                if let Some(link) = session.handles.by_theirs(link_flow.handle) {
+                if let Some(link) = session.links().handles.by_theirs(link_flow.handle) {
                     self.handle_link_flow(link, &link_flow);
                     if flow.echo {
                         self.write_link_flow(link);
@@ -216,7 +216,7 @@ impl Connection {
     fn links_of(&self, session: SessionId) -> Vec<LinkId> {
         self.sessions
             .get(session.0)
-            .map(|session| session.handles.links().collect())
+            .map(|session| session.links().handles.links().collect())
             .unwrap_or_default()
     }
 

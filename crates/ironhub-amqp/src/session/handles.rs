@@ -6,19 +6,20 @@ pub(crate) struct Handles {
     ours: Vec<Option<LinkId>>,
     /// Sorted by the peer's number.
     theirs: Vec<(u32, LinkId)>,
-    /// Highest of our numbers that the peer takes.
-    ours_max: u32,
 }
 
 impl Handles {
-    pub(crate) fn set_ours_max(&mut self, handle_max: u32) {
-        self.ours_max = handle_max;
+    pub(crate) const fn new() -> Self {
+        Self {
+            ours: Vec::new(),
+            theirs: Vec::new(),
+        }
     }
 
     /// Our lowest free number, when the peer takes it.
-    pub(crate) fn free(&self) -> Option<u32> {
+    pub(crate) fn free(&self, handle_max: u32) -> Option<u32> {
         let index = self.ours.iter().position(Option::is_none).unwrap_or(self.ours.len());
-        u32::try_from(index).ok().filter(|handle| *handle <= self.ours_max)
+        u32::try_from(index).ok().filter(|handle| *handle <= handle_max)
     }
 
     pub(crate) fn set_ours(&mut self, handle: u32, link: Option<LinkId>) {

@@ -16,6 +16,10 @@ struct Entry {
 }
 
 impl Unsettled {
+    pub(crate) const fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.0.len() >= UNSETTLED_SENT_MAX
     }

@@ -204,7 +204,8 @@ fn unfinished_and_early_messages_are_bounded() {
         } else {
             peer.attach_accepted(sender(0, "a"));
         }
-        for id in 0..3 {
+        for id in 0..7 {
+            assert!(!peer.server.is_finished(), "{id}");
             let id = if is_early { id } else { 0 };
             peer.say_transfer(
                 Transfer {
@@ -214,16 +215,28 @@ fn unfinished_and_early_messages_are_bounded() {
                 &payload,
             );
         }
-        assert!(!peer.server.is_finished());
-        peer.say_transfer(
-            Transfer {
-                more: !is_early,
-                ..transfer(0, if is_early { 3 } else { 0 })
-            },
-            &payload,
-        );
         check_closed(&mut peer, "0 close amqp:resource-limit-exceeded");
     }
+}
+
+/// Java begins a session for each of its devices before it puts the first token, 4 KiB frames at most.
+#[test]
+fn a_thousand_sessions_and_a_token_fit_before_authentication() {
+    let (mut peer, _) = Peer::with_session();
+    for channel in 1..=1000 {
+        peer.say(channel, &Performative::Begin(begin()));
+    }
+    peer.attach_accepted(sender(0, "$cbs"));
+    peer.attach_accepted(receiver(1, "$cbs"));
+    let token = encoded(0, &Performative::Transfer(transfer(0, 0)), &[0; 1000]);
+    peer.say_bytes(&token[..900]);
+    peer.say_bytes(&token[900..]);
+    assert_eq!(peer.deliveries().len(), 1);
+    peer.hear();
+
+    // There is no room for much more.
+    peer.say_bytes(&encoded(0, &Performative::Transfer(transfer(0, 1)), &vec![0; 20_000])[..10_000]);
+    check_closed(&mut peer, "0 close amqp:resource-limit-exceeded");
 }
 
 /// Empty messages are not free either.
