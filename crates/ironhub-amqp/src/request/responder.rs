@@ -54,17 +54,20 @@ impl Responder {
         self.held.retain(|(to, _)| *to != link);
     }
 
-    /// The client has granted credit on a link, or there may be room again: sends what was held, oldest first.
-    pub fn handle_credit(&mut self, connection: &mut Connection, link: LinkId) {
-        while let Some(index) = self.held.iter().position(|(to, _)| *to == link) {
-            if !connection.can_send(link) {
-                return;
-            }
-            if let Some((_, payload)) = self.held.remove(index) {
+    /// Sends what was held, oldest first, as far as credit and room go. Call it when the client has granted credit
+    /// ([`crate::connection::Event::Credit`]) and when output was written.
+    pub fn send_held(&mut self, connection: &mut Connection) {
+        let mut waiting = VecDeque::new();
+        while let Some((link, payload)) = self.held.pop_front() {
+            let is_next = !waiting.iter().any(|(to, _)| *to == link);
+            if is_next && connection.can_send(link) {
                 // A reply that is too large for the client is lost for it either way.
                 let _ = self.send(connection, link, &payload);
+            } else {
+                waiting.push_back((link, payload));
             }
         }
+        self.held = waiting;
     }
 
     /// Settles the request and replies to it, in this order: uamqp wants to see its request accepted first.

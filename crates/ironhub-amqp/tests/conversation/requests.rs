@@ -1,11 +1,11 @@
 //! Requests and replies on `$cbs`, as the SDKs attach and ask.
 
 use ironhub_amqp::connection::{Event, LinkId, SessionId};
-use ironhub_amqp::limits::REPLIES_HELD_MAX;
-use ironhub_amqp::performative::{Attach, Detach, Performative, Target};
+use ironhub_amqp::limits::{OUTPUT_BYTES_HIGH, REPLIES_HELD_MAX};
+use ironhub_amqp::performative::{Attach, Detach, Flow, Performative, Target};
 use ironhub_amqp::request::{ReplyError, Responder};
 
-use crate::peer::{Peer, begin, credit, receiver, sender, transfer};
+use crate::peer::{Peer, begin, credit, receiver, sender, transfer, window};
 
 /// A client with a sending link and the given receiving links on one session.
 fn asking(receivers: &[Attach]) -> (Peer, Responder) {
@@ -42,8 +42,8 @@ fn ask(peer: &mut Peer, responder: &mut Responder, id: u32, reply_to: Option<&st
 fn grant(peer: &mut Peer, responder: &mut Responder, handle: u32, link_credit: u32) {
     peer.say(0, &credit(handle, 0, link_credit));
     for event in peer.events() {
-        if let Event::Credit { link, .. } = event {
-            responder.handle_credit(&mut peer.server, link);
+        if let Event::Credit { .. } = event {
+            responder.send_held(&mut peer.server);
         }
     }
 }
@@ -73,6 +73,27 @@ fn a_reply_waits_for_credit_behind_the_disposition() {
         "0 disposition receiver 3 accepted settled",
         "0 transfer #1 id 3 5 bytes settled",
     ]);
+}
+
+/// A reply that found the output full goes when some of it was written.
+#[test]
+fn a_reply_waits_for_room() {
+    let (mut peer, mut responder) = asking(&[receiver_with(1, "a", None)]);
+    grant(&mut peer, &mut responder, 1, 100);
+    while peer.server.output().len() < OUTPUT_BYTES_HIGH {
+        peer.say(
+            0,
+            &Performative::Flow(Flow {
+                echo: true,
+                ..window(1, 2048)
+            }),
+        );
+    }
+    ask(&mut peer, &mut responder, 0, None).unwrap();
+    responder.send_held(&mut peer.server);
+    assert!(!peer.hear().iter().any(|line| line.contains("transfer")));
+    responder.send_held(&mut peer.server);
+    peer.expect(&["0 transfer #1 id 0 5 bytes settled"]);
 }
 
 #[test]

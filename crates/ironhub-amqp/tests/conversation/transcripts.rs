@@ -73,9 +73,9 @@ impl Hub {
         match event {
             Event::Authenticate { .. } => server.decide_sasl(true),
             Event::Attach { link, session, attach } => self.take(link, session, &attach),
-            Event::Credit { link, .. } => {
-                self.cbs.handle_credit(server, link);
-                self.management.handle_credit(server, link);
+            Event::Credit { .. } => {
+                self.cbs.send_held(server);
+                self.management.send_held(server);
             }
             Event::Delivery(delivery) => self.receive(&delivery),
             Event::Disposition {
