@@ -8,6 +8,40 @@
 //! open and the output is not too full; it may become true after any input and after any output that was written.
 //! Receiving is paid with credit: [`Connection::grant`] sets how many messages may be under way or in the caller's
 //! hands, [`Connection::settle`] frees one. A caller that falls behind stops settling, and the peer stops sending.
+//!
+//! ```
+//! use ironhub_amqp::connection::{Config, Connection, Event, Side};
+//! use ironhub_amqp::performative::{AmqpError, DeliveryState, Role, condition};
+//!
+//! /// What a server does between two reads of its socket; `now` comes from its clock.
+//! fn serve(connection: &mut Connection, bytes: &[u8], now: std::time::Instant) {
+//!     connection.handle_bytes(bytes, now);
+//!     while let Some(event) = connection.poll_event() {
+//!         match event {
+//!             Event::Authenticate { .. } => connection.decide_sasl(true),
+//!             Event::Attach { link, attach, .. } if attach.role == Role::Sender => {
+//!                 // A client that detached meanwhile makes these fail; there is nothing to do about it.
+//!                 let _ = connection.accept(link, attach.answer());
+//!                 let _ = connection.grant(link, 100);
+//!             }
+//!             Event::Attach { link, .. } => {
+//!                 let error = AmqpError::new(condition::NOT_FOUND, "There is nothing to receive.");
+//!                 let _ = connection.refuse(link, error);
+//!             }
+//!             Event::Delivery(delivery) => {
+//!                 println!("{} bytes", delivery.payload.len());
+//!                 let _ = connection.settle(delivery.receipt, DeliveryState::Accepted);
+//!             }
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//!
+//! # let now = std::time::Instant::now();
+//! let mut connection = Connection::new(Config::server("DeviceGateway_1"), Side::Server, now);
+//! serve(&mut connection, b"AMQP\x00\x01\x00\x00", now);
+//! assert_eq!(connection.output(), b"AMQP\x00\x01\x00\x00");
+//! ```
 
 mod config;
 mod event;
@@ -158,6 +192,9 @@ impl Connection {
 
     /// The first `len` bytes of the output were written to the socket.
     pub fn handle_written(&mut self, len: usize, now: Instant) {
+        if len == 0 {
+            return;
+        }
         self.output.advance(len);
         self.heartbeat.handle_sent(now);
         self.send_unsent();
@@ -201,7 +238,8 @@ impl Connection {
         self.events.shrink_to_fit();
     }
 
-    /// Ends the connection; no event follows.
+    /// Ends the connection; no event follows. The peer is to answer, which [`Self::is_finished`] tells; a caller that
+    /// closes its socket after a few seconds without an answer does nothing wrong.
     pub fn close(&mut self, error: Option<AmqpError>) {
         match self.phase {
             Phase::Open => {

@@ -51,6 +51,14 @@ fn whatever_was_sent_counts() {
 }
 
 #[test]
+fn a_write_of_nothing_does_not_count() {
+    let mut peer = with_time_out(Some(60_000));
+    let due = peer.server.poll_timeout();
+    peer.server.handle_written(0, peer.now + MINUTE);
+    assert_eq!(peer.server.poll_timeout(), due);
+}
+
+#[test]
 fn no_heartbeat_for_a_peer_that_wants_none() {
     for idle_time_out_ms in [None, Some(0)] {
         let peer = with_time_out(idle_time_out_ms);
