@@ -1,4 +1,5 @@
-use super::{Connection, Event, Phase, Side, decode_error, framing_error};
+use super::input::{decode_error, framing_error};
+use super::{Connection, Event, Phase, Side};
 use crate::frame::{self, FrameKind};
 use crate::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MIN, SASL_FRAME_BYTES_MAX};
 use crate::performative::{AmqpError, Open, Performative, condition};
