@@ -14,6 +14,8 @@ pub struct Announcement {
     pub host_name: String,
     /// The ports as bound.
     pub ports: BoundPorts,
+    /// Where health, metrics and the CA are told over plain HTTP.
+    pub health_url: String,
     /// The certificate to trust; absent when certificates come from files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
@@ -178,6 +180,7 @@ mod tests {
                 mqtt_plain: Some(1883),
                 health: 9600,
             },
+            health_url: "http://localhost:9600/health".into(),
             ca_file: Some("/ca/ca.pem".into()),
             connection_strings: ConnectionStrings::new(
                 ("localhost", "ironhub"),

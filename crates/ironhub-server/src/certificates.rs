@@ -14,6 +14,8 @@ use rcgen::{
     KeyPair, KeyUsagePurpose, NameConstraints, SanType,
 };
 use time::{Duration, OffsetDateTime};
+use x509_parser::extensions::GeneralName;
+use x509_parser::pem::parse_x509_pem;
 
 /// The names a development hub may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,9 +71,9 @@ pub enum CertificateError {
 
 impl HostNames {
     /// Names that the certificate carries: every way in which a client on this machine can spell the hub.
-    fn subject_alternatives(&self) -> Result<Vec<SanType>, rcgen::Error> {
+    fn subject_alternatives(&self, is_permitted: impl Fn(&str) -> bool) -> Result<Vec<SanType>, rcgen::Error> {
         let mut names = vec!["localhost".to_owned(), self.host_name.clone()];
-        names.extend(self.machine_name.clone());
+        names.extend(self.machine_name.clone().filter(|name| is_permitted(name)));
         let mut addresses = vec![
             IpAddr::V4(Ipv4Addr::LOCALHOST),
             IpAddr::V6(Ipv6Addr::LOCALHOST),
@@ -102,11 +104,11 @@ impl HostNames {
                 || name.ends_with(".localhost")
                 || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
         };
-        let mut names: Vec<String> = [Some(self.host_name.clone()), self.machine_name.clone()]
-            .into_iter()
-            .flatten()
-            .filter(|name| !covered(name))
-            .collect();
+        let of_machine = self.machine_name.as_ref() == Some(&self.host_name);
+        let mut names: Vec<String> = Vec::new();
+        if !covered(&self.host_name) && !of_machine {
+            names.push(self.host_name.clone());
+        }
         if !self.listen.is_loopback() && !self.listen.is_unspecified() {
             names.push(self.listen.to_string());
         }
@@ -128,7 +130,8 @@ impl Authority {
         let certificate_file = directory.join("ca.pem");
         let key_file = directory.join("ca.key");
         if !key_file.exists() || !certificate_file.exists() {
-            make_authority(&directory, &certificate_file, &key_file, (&extra, now))?;
+            let extra: Vec<String> = extra.into_iter().chain(names.machine_name.clone()).collect();
+            make_authority((&certificate_file, &key_file), &extra, now)?;
         }
         let mode = metadata(&key_file)?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
@@ -152,11 +155,29 @@ impl Authority {
         &self.certificate_pem
     }
 
+    /// May it sign for this DNS name? A machine that was renamed keeps its authority, which does not know the new name;
+    /// a leaf with a name outside the constraints would be refused as a whole.
+    fn permits(&self, name: &str) -> bool {
+        let Ok((_, pem)) = parse_x509_pem(self.certificate_pem.as_bytes()) else {
+            return false;
+        };
+        let Ok(certificate) = pem.parse_x509() else {
+            return false;
+        };
+        let Ok(Some(constraints)) = certificate.name_constraints() else {
+            return false;
+        };
+        let permitted = constraints.value.permitted_subtrees.iter().flatten();
+        permitted
+            .into_iter()
+            .any(|subtree| matches!(subtree.base, GeneralName::DNSName(permitted) if permitted == name))
+    }
+
     /// Signs a fresh server certificate for these names, good for a year.
     pub fn sign(&self, names: &HostNames, now: Timestamp) -> Result<ServerCertificate, CertificateError> {
         let issuer = Issuer::from_ca_cert_pem(&self.certificate_pem, KeyPair::from_pem(&self.key_pem)?)?;
         let mut leaf = CertificateParams::default();
-        leaf.subject_alt_names = names.subject_alternatives()?;
+        leaf.subject_alt_names = names.subject_alternatives(|name| self.permits(name))?;
         leaf.distinguished_name
             .push(DnType::CommonName, names.host_name.as_str());
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -173,10 +194,9 @@ impl Authority {
 }
 
 fn make_authority(
-    directory: &Path,
-    certificate_file: &Path,
-    key_file: &Path,
-    (extra, now): (&[String], Timestamp),
+    (certificate_file, key_file): (&Path, &Path),
+    extra: &[String],
+    now: Timestamp,
 ) -> Result<(), CertificateError> {
     let mut authority = CertificateParams::default();
     authority
@@ -193,6 +213,7 @@ fn make_authority(
     let key = KeyPair::generate()?;
     let certificate = authority.self_signed(&key)?;
 
+    let directory = certificate_file.parent().unwrap_or(Path::new("."));
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
     made.map_err(|source| CertificateError::File {
         path: directory.into(),
@@ -300,6 +321,27 @@ mod tests {
         let names: Vec<String> = permitted.iter().map(|subtree| subtree.base.to_string()).collect();
         assert_eq!(names.len(), 4, "{names:?}");
         assert!(names.iter().any(|name| name.contains("builder")), "{names:?}");
+    }
+
+    #[test]
+    fn a_renamed_machine_keeps_its_authority_without_the_new_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Authority::open(directory.path(), &names("localhost"), now()).unwrap();
+        let renamed = HostNames {
+            machine_name: Some("other".into()),
+            ..names("localhost")
+        };
+        let again = Authority::open(directory.path(), &renamed, now()).unwrap();
+        assert_eq!(first.certificate_file, directory.path().join("ca.pem"));
+        assert_eq!(first.certificate_pem(), again.certificate_pem());
+        let leaf = again.sign(&renamed, now()).unwrap();
+        let (_, pem) = parse_x509_pem(leaf.chain_pem.as_bytes()).unwrap();
+        let leaf = pem.parse_x509().unwrap();
+        let alternatives = &leaf.subject_alternative_name().unwrap().unwrap().value.general_names;
+        assert!(
+            !alternatives.contains(&GeneralName::DNSName("other")),
+            "{alternatives:?}"
+        );
     }
 
     #[test]

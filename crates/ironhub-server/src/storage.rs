@@ -1,0 +1,97 @@
+//! The embedded adapters, put together: one directory, or memory.
+
+use std::path::Path;
+use std::process;
+use std::sync::Arc;
+
+use ironhub_hub::Parts;
+use ironhub_hub::ports::{Clock, Ports, Retention};
+use ironhub_storage_embedded::disk::{Disk, MemoryDisk, RealDisk};
+use ironhub_storage_embedded::log::{Log, LogOptions};
+use ironhub_storage_embedded::{DataDir, LocalBus, Meta, MetaWanted, SqliteState, StateOptions};
+use tracing::error;
+
+use crate::clock::SystemClock;
+use crate::config::{Profile, ServerConfig, Storage};
+use crate::server::StartError;
+
+/// The exit code after a disk that can no longer be trusted: `EX_IOERR` of sysexits.h.
+pub const EXIT_DISK_FAILED: i32 = 74;
+
+/// The hub's id in stored keys and names. There is one hub in a process today.
+const HUB_ID: &str = "default";
+
+/// SQLite and the segment log in one directory, the device bus in this process.
+#[derive(Debug, Clone, Copy)]
+pub struct Embedded;
+
+impl Ports for Embedded {
+    type State = SqliteState;
+    type Log = Log;
+    type Bus = LocalBus;
+    type Clock = SystemClock;
+}
+
+/// Opens everything that the configuration names.
+pub(crate) fn open(config: &ServerConfig, hub_name: &str) -> Result<Parts<Embedded>, StartError> {
+    let (state, log) = match &config.storage {
+        Storage::InMemory => in_memory(config)?,
+        Storage::Directory(path) => in_directory(config, hub_name, path)?,
+    };
+    Ok(Parts {
+        state,
+        log,
+        bus: LocalBus::new(),
+        clock: SystemClock,
+    })
+}
+
+fn in_memory(config: &ServerConfig) -> Result<(SqliteState, Log), StartError> {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::default());
+    let log = Log::open(disk, Path::new("log"), log_options(config).in_memory())?;
+    Ok((SqliteState::open_in_memory()?, log))
+}
+
+fn in_directory(config: &ServerConfig, hub_name: &str, path: &Path) -> Result<(SqliteState, Log), StartError> {
+    let directory = DataDir::open(path)?;
+    let wanted = MetaWanted {
+        hub_id: HUB_ID.into(),
+        hub_name: hub_name.into(),
+        partitions: config.partitions,
+        profile: match config.profile {
+            Profile::Dev => ironhub_storage_embedded::Profile::Dev,
+            Profile::Production => ironhub_storage_embedded::Profile::Production,
+        },
+    };
+    Meta::open_or_create(&directory, &wanted, SystemClock.now())?;
+    let options = StateOptions {
+        on_fatal: Arc::new(|reason| disk_failed("state", reason)),
+        ..StateOptions::default()
+    };
+    let state = SqliteState::open(&directory, &options)?;
+    let log = Log::open(Arc::new(RealDisk), &path.join("log"), log_options(config))?;
+    Ok((state, log))
+}
+
+fn log_options(config: &ServerConfig) -> LogOptions {
+    let clock = Arc::new(|| SystemClock.now());
+    let mut options = LogOptions::new(
+        config.partitions,
+        clock,
+        Box::new(|failed| disk_failed("log", &failed.to_string())),
+    );
+    options.retention = Retention {
+        age: config.retention.age,
+        bytes: config.retention.bytes,
+    };
+    options
+}
+
+/// Ends the process: after a failed sync nobody knows what is durable, and only a restart finds out.
+fn disk_failed(what: &'static str, reason: &str) {
+    error!(
+        what,
+        reason, "the disk failed: nothing was acknowledged since; the process ends, a restart recovers"
+    );
+    process::exit(EXIT_DISK_FAILED);
+}
