@@ -55,6 +55,7 @@ impl Unsettled {
             self.0
                 .retain(|entry| !(low..=high).contains(&place(entry)) || !is_final(&entry.sent));
         }
+        self.release();
         named
     }
 
@@ -75,7 +76,13 @@ impl Unsettled {
 
     pub(crate) fn remove_link(&mut self, link: LinkId) {
         self.0.retain(|entry| entry.sent.link != link);
-        if self.0.is_empty() {
+        self.release();
+    }
+
+    /// A burst is over: an idle session does not keep the room for it.
+    fn release(&mut self) {
+        const KEPT: usize = 16;
+        if self.0.is_empty() && self.0.capacity() > KEPT {
             self.0 = VecDeque::new();
         }
     }
