@@ -19,13 +19,13 @@ pub(super) async fn send<P: Ports>(call: &Call<P>, device: &DeviceId) -> Answer 
     call.authorize(&[Permission::ServiceConnect]).await?;
     let body = call.body(D2C_BODY_BYTES_MAX).await?;
     let message = dialect::c2d_message(device, &call.message_headers().await, &body)?;
-    call.hub().c2d.send(device, message).await?;
+    call.in_time(call.hub().c2d.send(device, message)).await?;
     Ok(answer::no_content())
 }
 
 pub(super) async fn purge<P: Ports>(call: &Call<P>, device: &DeviceId) -> Answer {
     call.authorize(&[Permission::ServiceConnect]).await?;
-    let purged = call.hub().c2d.purge(device).await?;
+    let purged = call.in_time(call.hub().c2d.purge(device)).await?;
     Ok(answer::json(dialect::purge_json(device, purged)))
 }
 
@@ -33,7 +33,10 @@ pub(super) async fn receive<P: Ports>(call: &Call<P>, device: &DeviceId) -> Answ
     let caller = call.authorize_device(&IdentityId::device(device.clone())).await?;
     let in_query = call.parameters().value(LOCK_TIMEOUT);
     let lock = dialect::lock_duration(call.header(LOCK_TIMEOUT).or(in_query.as_deref()))?;
-    match call.hub().c2d.receive(&caller, lock.unwrap_or_default()).await? {
+    match call
+        .in_time(call.hub().c2d.receive(&caller, lock.unwrap_or_default()))
+        .await?
+    {
         Some(delivery) => Ok(delivered(delivery).await),
         None => Ok(answer::no_content()),
     }
@@ -62,9 +65,9 @@ pub(super) async fn complete<P: Ports>(call: &Call<P>, device: &DeviceId, token:
     let caller = call.authorize_device(&IdentityId::device(device.clone())).await?;
     let token = token.ok_or(HubError::LockLost)?;
     if call.parameters().rejects() {
-        call.hub().c2d.reject(&caller, &token).await?;
+        call.in_time(call.hub().c2d.reject(&caller, &token)).await?;
     } else {
-        call.hub().c2d.complete(&caller, &token).await?;
+        call.in_time(call.hub().c2d.complete(&caller, &token)).await?;
     }
     Ok(answer::no_content())
 }
@@ -72,6 +75,6 @@ pub(super) async fn complete<P: Ports>(call: &Call<P>, device: &DeviceId, token:
 pub(super) async fn abandon<P: Ports>(call: &Call<P>, device: &DeviceId, token: Option<LockToken>) -> Answer {
     let caller = call.authorize_device(&IdentityId::device(device.clone())).await?;
     let token = token.ok_or(HubError::LockLost)?;
-    call.hub().c2d.abandon(&caller, &token).await?;
+    call.in_time(call.hub().c2d.abandon(&caller, &token)).await?;
     Ok(answer::no_content())
 }

@@ -1,16 +1,18 @@
 //! A request while it is being answered.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use hyper::header::{AUTHORIZATION, HeaderMap};
 use hyper::http::request::Parts;
 use ironhub_dialect::https::etag;
 use ironhub_dialect::https::path::Parameters;
-use ironhub_hub::{DevicePrincipal, Hub, Ports, ServicePrincipal};
+use ironhub_hub::{DevicePrincipal, Hub, HubError, Ports, ServicePrincipal};
 use ironhub_model::limits::REQUEST_BODY_WAIT_MAX;
 use ironhub_model::registry::Precondition;
 use ironhub_model::{IdentityId, LockToken, Permission};
@@ -86,13 +88,19 @@ impl<P: Ports> Call<P> {
         let peer = self.head.extensions.get::<Peer>();
         let certificates = peer.map(Peer::certificates).unwrap_or_default();
         let authorization = self.authorization();
+        let auth = &self.hub().auth;
         let principal = self
-            .hub()
-            .auth
-            .authorize_device(id, authorization, &certificates)
+            .in_time(auth.authorize_device(id, authorization, &certificates))
             .await?;
         self.authenticated();
         Ok(principal)
+    }
+
+    /// Waits for the hub, but not for ever: where a store has no room its writes wait until it has. What was begun may
+    /// still be done after a caller has been told to come again.
+    pub(super) async fn in_time<T>(&self, work: impl Future<Output = Result<T, HubError>>) -> Result<T, HubError> {
+        let wait_max = self.site.options.wait_max;
+        timeout(wait_max, work).await.unwrap_or(Err(HubError::Busy))
     }
 
     fn authorization(&self) -> Option<&str> {
@@ -109,6 +117,10 @@ impl<P: Ports> Call<P> {
     pub(super) async fn body(&self, bytes_max: usize) -> Result<Bytes, Refusal> {
         let body = match &mut *self.body.lock() {
             ReadBody::Read(bytes) => return Ok(bytes.clone()),
+            // What the head admits to is not waited for.
+            ReadBody::Unread(body) if body.size_hint().lower() > bytes_max as u64 => {
+                return Err(Refusal::BodyTooLarge { bytes_max });
+            }
             ReadBody::Unread(body) => std::mem::take(body),
         };
         let reading = timeout(REQUEST_BODY_WAIT_MAX, Limited::new(body, bytes_max).collect());

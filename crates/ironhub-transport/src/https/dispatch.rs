@@ -4,8 +4,7 @@ use axum::response::Response;
 use hyper::header::HeaderName;
 use ironhub_dialect::https::operation::{self, NoOperation, Operation, Verb};
 use ironhub_dialect::https::own::{self, OwnOperation};
-use ironhub_hub::{HubError, Ports};
-use tokio::time::timeout;
+use ironhub_hub::Ports;
 use tracing::{debug, warn};
 
 use super::answer::{self, Answer};
@@ -31,7 +30,7 @@ pub(super) async fn answer<P: Ports>(mut call: Call<P>) -> Response {
         Ok(response) => response,
         Err(refusal) => {
             report(&call, &about, &refusal);
-            refusal.response(call.id, call.hub().now(), about.has_nested_errors)
+            refusal.response(call.id, call.hub().now(), about.has_nested_errors && refusal.may_nest())
         }
     };
     answer::set(&mut response, REQUEST_ID, &call.id.to_string());
@@ -50,13 +49,7 @@ async fn own_api<P: Ports>(call: &Call<P>, about: &mut About) -> Answer {
     let verb = verb(call)?;
     let operation = own::parse(verb, call.head.uri.path())?;
     about.label = operation.label();
-    let wait_max = call.site.options.wait_max;
-    let handled = timeout(wait_max, own_operation(call, &operation));
-    handled.await.unwrap_or(Err(HubError::Busy.into()))
-}
-
-async fn own_operation<P: Ports>(call: &Call<P>, operation: &OwnOperation) -> Answer {
-    match operation {
+    match &operation {
         OwnOperation::ReadEvents => events::read(call).await,
         OwnOperation::GetSettings => settings::get(call).await,
         OwnOperation::PutSettings => settings::put(call).await,
@@ -82,7 +75,7 @@ async fn api<P: Ports>(call: &mut Call<P>, about: &mut About) -> Answer {
     let mut first_refusal = None;
     for candidate in candidates {
         call.path = candidate.path;
-        match bounded(call, &candidate.operation).await {
+        match handle(call, &candidate.operation).await {
             Err(refusal) if refusal.is_about_identity() => {
                 first_refusal.get_or_insert(refusal);
             }
@@ -98,16 +91,6 @@ fn verb<P: Ports>(call: &Call<P>) -> Result<Verb, Refusal> {
         let others = "DELETE, GET, PATCH, POST, PUT";
         Refusal::NoOperation(NoOperation::WrongVerb(others.into()))
     })
-}
-
-/// Everything but a direct method, whose caller says how long it waits, has to be done in time.
-async fn bounded<P: Ports>(call: &Call<P>, operation: &Operation) -> Answer {
-    let wait_max = call.site.options.wait_max;
-    let handling = handle(call, operation);
-    if matches!(operation, Operation::InvokeMethod(_)) {
-        return handling.await;
-    }
-    timeout(wait_max, handling).await.unwrap_or(Err(HubError::Busy.into()))
 }
 
 async fn handle<P: Ports>(call: &Call<P>, operation: &Operation) -> Answer {

@@ -17,7 +17,7 @@ const LOCK: Duration = Duration::ZERO;
 
 pub(super) async fn receive<P: Ports>(call: &Call<P>) -> Answer {
     call.authorize(FEEDBACK).await?;
-    let Some(batch) = call.hub().feedback.receive(LOCK).await? else {
+    let Some(batch) = call.in_time(call.hub().feedback.receive(LOCK)).await? else {
         return Ok(answer::no_content());
     };
     let content_type = HeaderValue::from_static(dialect::CONTENT_TYPE);
@@ -29,13 +29,13 @@ pub(super) async fn receive<P: Ports>(call: &Call<P>) -> Answer {
 pub(super) async fn complete<P: Ports>(call: &Call<P>, token: Option<LockToken>) -> Answer {
     call.authorize(FEEDBACK).await?;
     let token = token.ok_or(HubError::LockLost)?;
-    call.hub().feedback.complete(&token).await?;
+    call.in_time(call.hub().feedback.complete(&token)).await?;
     Ok(answer::no_content())
 }
 
 pub(super) async fn abandon<P: Ports>(call: &Call<P>, token: Option<LockToken>) -> Answer {
     call.authorize(FEEDBACK).await?;
     let token = token.ok_or(HubError::LockLost)?;
-    call.hub().feedback.abandon(&token).await?;
+    call.in_time(call.hub().feedback.abandon(&token)).await?;
     Ok(answer::no_content())
 }

@@ -15,7 +15,9 @@ pub(super) async fn run<P: Ports>(call: &Call<P>) -> Answer {
     let text = dialect::query_text(&call.body(REQUEST_BODY_BYTES_MAX).await?)?;
     let page_rows = dialect::page_rows(call.header(PAGE_ROWS_HEADER));
     let continuation = call.header(CONTINUATION_HEADER).filter(|token| !token.is_empty());
-    let page = call.hub().query.run(&text, page_rows, continuation).await?;
+    let page = call
+        .in_time(call.hub().query.run(&text, page_rows, continuation))
+        .await?;
     let mut response = answer::json(rows_json(&page.rows));
     let item_type = HeaderName::from_static(ITEM_TYPE_HEADER);
     answer::set(&mut response, item_type, page.item_type);

@@ -93,6 +93,15 @@ impl Refusal {
         }
     }
 
+    /// May the answer have the nested form? What is refused before the operation is looked at has the flat one always.
+    pub(super) fn may_nest(&self) -> bool {
+        match self {
+            Self::Hub(error) => !matches!(error, HubError::Unauthorized(_)),
+            Self::NoOperation(_) | Self::Unavailable(_) | Self::ApiVersion => false,
+            Self::OtherIdentity(_) | Self::BodyTooLarge { .. } | Self::BodyBroken | Self::BodyTooSlow => true,
+        }
+    }
+
     /// What the caller is told.
     pub(super) fn told(&self) -> Told {
         let told = |code, name, message: String| Told {

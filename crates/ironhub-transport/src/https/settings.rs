@@ -26,7 +26,7 @@ pub(super) async fn get<P: Ports>(call: &Call<P>) -> Answer {
     } else {
         Keys::Redacted
     };
-    let (settings, etag) = call.hub().settings.get().await?;
+    let (settings, etag) = call.in_time(call.hub().settings.get()).await?;
     let mut response = answer::json(dialect::settings_json(&settings, keys));
     answer::set(&mut response, ETAG, &etag::header(&etag));
     Ok(response)
@@ -36,7 +36,9 @@ pub(super) async fn put<P: Ports>(call: &Call<P>) -> Answer {
     operator(call).await?;
     let settings = dialect::parse_settings(&call.body(REQUEST_BODY_BYTES_MAX).await?)?;
     let body = dialect::settings_json(&settings, Keys::Shown);
-    let etag = call.hub().settings.replace(settings, call.precondition()).await?;
+    let etag = call
+        .in_time(call.hub().settings.replace(settings, call.precondition()))
+        .await?;
     let mut response = answer::json(body);
     answer::set(&mut response, ETAG, &etag::header(&etag));
     Ok(response)
@@ -46,35 +48,35 @@ pub(super) async fn add_certificate<P: Ports>(call: &Call<P>) -> Answer {
     operator(call).await?;
     let certificate = dialect::parse_certificate(&call.body(REQUEST_BODY_BYTES_MAX).await?)?;
     let settings = &call.hub().settings;
-    settings
-        .add_ca_certificate(&certificate.name, &certificate.pem, certificate.is_verified)
-        .await?;
+    let adding = settings.add_ca_certificate(&certificate.name, &certificate.pem, certificate.is_verified);
+    call.in_time(adding).await?;
     Ok(answer::no_content())
 }
 
 pub(super) async fn remove_certificate<P: Ports>(call: &Call<P>, name: &str) -> Answer {
     operator(call).await?;
-    let (mut settings, etag) = call.hub().settings.get().await?;
+    let (mut settings, etag) = call.in_time(call.hub().settings.get()).await?;
     let before = settings.ca_certificates.len();
     settings.ca_certificates.retain(|authority| authority.name != name);
     if settings.ca_certificates.len() == before {
         return Err(HubError::InvalidArgument(format!("there is no certificate {name:?}")).into());
     }
     let unchanged = Precondition::Match(vec![etag]);
-    call.hub().settings.replace(settings, unchanged).await?;
+    call.in_time(call.hub().settings.replace(settings, unchanged)).await?;
     Ok(answer::no_content())
 }
 
 pub(super) async fn verification_code<P: Ports>(call: &Call<P>, name: &str) -> Answer {
     operator(call).await?;
-    let code = call.hub().settings.ca_verification_code(name).await?;
+    let code = call.in_time(call.hub().settings.ca_verification_code(name)).await?;
     Ok(answer::json(dialect::verification_code_json(&code)))
 }
 
 pub(super) async fn verify_certificate<P: Ports>(call: &Call<P>, name: &str) -> Answer {
     operator(call).await?;
     let proof = dialect::parse_proof(&call.body(REQUEST_BODY_BYTES_MAX).await?)?;
-    call.hub().settings.verify_ca_certificate(name, &proof).await?;
+    call.in_time(call.hub().settings.verify_ca_certificate(name, &proof))
+        .await?;
     Ok(answer::no_content())
 }
 

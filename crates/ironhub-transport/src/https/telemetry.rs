@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hyper::header::CONTENT_TYPE;
-use ironhub_dialect::https::telemetry as dialect;
+use ironhub_dialect::https::telemetry::{self as dialect, BatchItem};
 use ironhub_hub::ports::Completion;
 use ironhub_hub::{HubError, Ports, TelemetryError, TelemetrySender};
 use ironhub_model::limits::D2C_BODY_BYTES_MAX;
@@ -17,22 +17,28 @@ pub(super) async fn send<P: Ports>(call: &Call<P>, id: &IdentityId) -> Answer {
     let sender = call.hub().telemetry.sender(&caller, None);
     if dialect::is_batch(call.header(CONTENT_TYPE.as_str())) {
         let items = dialect::parse_batch(&body)?;
-        let mut completions = Vec::with_capacity(items.len());
-        for item in &items {
-            completions.push(submit(&sender, &item.message()).await?);
-        }
-        for completion in completions {
-            durable(completion).await?;
-        }
+        call.in_time(send_batch(&sender, &items)).await?;
     } else {
         let headers = call.message_headers().await;
         let message = dialect::parse(&headers, &body);
-        durable(submit(&sender, &message).await?).await?;
+        let sending = async { durable(submit(&sender, &message).await?).await };
+        call.in_time(sending).await?;
     }
     Ok(answer::no_content())
 }
 
-/// Waits for room in the log; the request as a whole is bounded in time.
+async fn send_batch<P: Ports>(sender: &TelemetrySender<P>, items: &[BatchItem]) -> Result<(), HubError> {
+    let mut completions = Vec::with_capacity(items.len());
+    for item in items {
+        completions.push(submit(sender, &item.message()).await?);
+    }
+    for completion in completions {
+        durable(completion).await?;
+    }
+    Ok(())
+}
+
+/// Waits for room in the log.
 async fn submit<P: Ports>(sender: &TelemetrySender<P>, message: &D2cMessage<'_>) -> Result<Completion, HubError> {
     loop {
         match sender.submit(message) {
