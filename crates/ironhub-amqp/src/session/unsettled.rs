@@ -33,7 +33,8 @@ impl Unsettled {
 
     /// The deliveries of the peer's range that it has not named before; they are removed when `is_final`.
     ///
-    /// The range is the peer's, up to 2³² wide: only the ids that exist are looked at, found by halving.
+    /// The range is the peer's, up to 2³² wide: only the ids that exist are looked at, found by halving. One
+    /// range can span links in both settle modes.
     pub(crate) fn take(&mut self, first: u32, last: u32, is_final: impl Fn(&Sent) -> bool) -> Vec<Sent> {
         let Some(front) = self.0.front().map(|entry| entry.sent.delivery_id) else {
             return Vec::new();
@@ -51,7 +52,7 @@ impl Unsettled {
         }
         if self.0.range(start..end).all(|entry| is_final(&entry.sent)) {
             self.0.drain(start..end);
-        } else {
+        } else if self.0.range(start..end).any(|entry| is_final(&entry.sent)) {
             self.0
                 .retain(|entry| !(low..=high).contains(&place(entry)) || !is_final(&entry.sent));
         }
@@ -69,7 +70,11 @@ impl Unsettled {
             .0
             .binary_search_by_key(&place, |entry| entry.sent.delivery_id.wrapping_sub(front))
         {
-            Ok(index) => self.0.remove(index).is_some(),
+            Ok(index) => {
+                self.0.remove(index);
+                self.release();
+                true
+            }
             Err(_) => false,
         }
     }

@@ -332,6 +332,32 @@ fn an_outcome_of_mode_second_is_confirmed() {
     assert!(peer.events().is_empty());
 }
 
+/// One range over links in both modes: what is final is gone, what waits is there to be confirmed.
+#[test]
+fn a_range_over_links_in_both_modes() {
+    let (mut peer, _) = Peer::with_session();
+    let second = Attach {
+        rcv_settle_mode: Some(ReceiverSettleMode::Second),
+        ..receiver(1, "b")
+    };
+    let (first, second) = (peer.attach_accepted(receiver(0, "a")), peer.attach_accepted(second));
+    peer.say(0, &credit(0, 0, 10));
+    peer.say(0, &credit(1, 0, 10));
+    peer.send_all(first, 1);
+    let waiting = peer.send_all(second, 1);
+    peer.send_all(first, 2);
+    peer.events();
+    peer.say(0, &disposition(0, 2, false, DeliveryState::Released));
+    let expected = [
+        (vec![1], DeliveryState::Released, false),
+        (vec![0, 2], DeliveryState::Released, true),
+    ];
+    assert_eq!(peer.outcomes(), expected);
+    peer.server.confirm(&waiting[0], DeliveryState::Released).unwrap();
+    peer.say(0, &disposition(0, 9, true, DeliveryState::Accepted));
+    assert_eq!(peer.outcomes(), [(vec![3], DeliveryState::Accepted, true)]);
+}
+
 /// In mode first an outcome is final, settled or not, and gets no answer: pyamqp would settle its own sends by it.
 #[test]
 fn an_outcome_of_mode_first_is_final() {
