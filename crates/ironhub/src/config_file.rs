@@ -133,7 +133,8 @@ mod tests {
         let mut config = tempfile::NamedTempFile::new().unwrap();
         config.write_all(file.as_bytes()).unwrap();
         let path = config.path().display().to_string();
-        let given = ["ironhub", "serve", "--config", &path]
+        let start = ["ironhub", "serve", "--config", &path];
+        let given = start
             .iter()
             .chain(arguments)
             .map(OsString::from);
@@ -156,9 +157,9 @@ mod tests {
                 "--mqtt-port",
                 "5",
                 "--dev",
-                "--host-name=a",
                 "--host-alias=b",
-                "--host-alias=c"
+                "--host-alias=c",
+                "--host-name=a"
             ]
         );
     }
