@@ -92,7 +92,15 @@ impl ErrorBody<'_> {
 
     /// The nested form. `info` is left out unless something was waited for: .NET cannot read an object there.
     pub fn nested(&self) -> String {
-        let message = print(&Nested {
+        print(&Envelope {
+            message: &self.bare(),
+            exception_message: "",
+        })
+    }
+
+    /// The object within the nested form by itself: how MQTT tells that a twin request failed.
+    pub fn bare(&self) -> String {
+        print(&Nested {
             error_code: self.code,
             tracking_id: self.tracking(),
             message: self.message,
@@ -100,10 +108,6 @@ impl ErrorBody<'_> {
                 timeout: hours_minutes_seconds(waited),
             }),
             timestamp_utc: self.at,
-        });
-        print(&Envelope {
-            message: &message,
-            exception_message: "",
         })
     }
 
