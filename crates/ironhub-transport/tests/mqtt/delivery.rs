@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use ironhub_model::IdentityId;
 use ironhub_model::limits::D2C_IN_FLIGHT_PER_CONNECTION_MAX;
-use ironhub_mqtt::packet::{ConnAck, ConnectRefusal, Packet, QoS, SubAckCode};
+use ironhub_mqtt::packet::{ConnAck, ConnectRefusal, Delivery, Packet, Publish, QoS, SubAckCode};
 use tokio::time::{Instant, timeout};
 
 use crate::client::{Client, WATCHDOG, connect, will};
@@ -131,6 +132,40 @@ async fn a_will_is_published_on_an_abnormal_end_only() {
         let answer = soon(refused.connect(connect_with_will(topic, qos))).await;
         assert_eq!(answer, ConnAck::Refused(ConnectRefusal::NotAuthorized));
     }
+}
+
+#[tokio::test]
+async fn the_wish_to_retain_is_told_and_not_fulfilled() {
+    let (hub, log) = held().await;
+    let mut client = Client::connected(&hub).await;
+    let publish = Publish {
+        topic: format!("{EVENTS}mqtt-retain=mine").into(),
+        payload: "m".into(),
+        delivery: Delivery::AtMostOnce,
+        retain: true,
+    };
+    client.send(&Packet::Publish(publish)).await;
+    assert_eq!(soon(log.bodies(1)).await, ["m"]);
+    assert!(log.holds("mqtt-retain") && log.holds("true") && !log.holds("mine"));
+}
+
+#[tokio::test]
+async fn what_was_asked_before_the_goodbye_is_done() {
+    let (hub, _log) = held().await;
+    let mut client = Client::connected(&hub).await;
+    client
+        .publish(
+            "$iothub/twin/PATCH/properties/reported/?$rid=1",
+            br#"{"last":"words"}"#,
+            0,
+        )
+        .await;
+    client.send(&Packet::Disconnect).await;
+    // The answer may come before the goodbye is read.
+    while soon(client.receive()).await.is_some() {}
+    let id = IdentityId::device(device_id());
+    let twin = serde_json::to_string(&hub.hub.twins.get(&id).await.unwrap()).unwrap();
+    assert!(twin.contains("words"), "{twin}");
 }
 
 #[tokio::test]
