@@ -105,8 +105,6 @@ pub struct ServerConfig {
     pub seed: Seed,
     /// Allowance for clocks that differ, in seconds; none means the profile's default.
     pub sas_clock_skew_s: Option<u64>,
-    /// Rules that break the hub on purpose, to prove that tests notice; development only.
-    pub faults: Vec<String>,
 }
 
 /// A setting that cannot be. Says which, what it was and what was expected.
@@ -190,7 +188,6 @@ impl ServerConfig {
             retention: Retention::default(),
             seed: Seed::dev(),
             sas_clock_skew_s: None,
-            faults: Vec::new(),
         }
     }
 
@@ -228,9 +225,6 @@ impl ServerConfig {
         if matches!(self.certificates, Certificates::Authority(_)) {
             let expected = "certificate and key files: a production hub does not make its own";
             return Err(ConfigError::new("certificate", "", expected));
-        }
-        if let Some(rule) = self.faults.first() {
-            return Err(ConfigError::new("fault", rule, "fault rules need --dev"));
         }
         if self.allow_public_dev_keys {
             return Err(ConfigError::new(
@@ -317,13 +311,6 @@ mod tests {
                 ..production()
             },
             Some("in-memory = \"true\" is not possible: a production hub keeps what it acknowledges: set data-dir"),
-        );
-        check(
-            &ServerConfig {
-                faults: vec!["x".into()],
-                ..production()
-            },
-            Some("fault = \"x\" is not possible: fault rules need --dev"),
         );
         check(
             &ServerConfig {

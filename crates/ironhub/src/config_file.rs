@@ -134,10 +134,7 @@ mod tests {
         config.write_all(file.as_bytes()).unwrap();
         let path = config.path().display().to_string();
         let start = ["ironhub", "serve", "--config", &path];
-        let given = start
-            .iter()
-            .chain(arguments)
-            .map(OsString::from);
+        let given = start.iter().chain(arguments).map(OsString::from);
         match expand::<Cli>(given) {
             Ok(expanded) => Ok(expanded
                 .iter()

@@ -89,9 +89,6 @@ pub(crate) struct ServeArgs {
     /// A web origin whose pages may call the API
     #[arg(long, env = "IRONHUB_ALLOWED_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub(crate) allowed_origin: Vec<String>,
-    /// Break the hub on purpose, to prove that tests notice; needs --dev
-    #[arg(long, env = "IRONHUB_FAULT", value_name = "RULE")]
-    pub(crate) fault: Vec<String>,
     /// What to log, for instance "info" or "warn,`ironhub_hub`=debug"
     #[arg(long, env = "IRONHUB_LOG", value_name = "FILTER", default_value = "info")]
     pub(crate) log: String,
@@ -133,7 +130,6 @@ impl ServeArgs {
             allowed_origins: self.allowed_origin,
             partitions: self.partitions,
             sas_clock_skew_s: self.sas_clock_skew_s,
-            faults: self.fault,
         };
         config.check()?;
         Ok(config)
