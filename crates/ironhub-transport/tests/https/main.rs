@@ -9,6 +9,8 @@ mod exchange;
 #[cfg(test)]
 mod methods;
 #[cfg(test)]
+mod query;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod rights;
@@ -16,6 +18,8 @@ mod rights;
 mod settings;
 #[cfg(test)]
 mod stage;
+#[cfg(test)]
+mod stall;
 #[cfg(test)]
 mod telemetry;
 #[cfg(test)]
