@@ -67,7 +67,7 @@ fn sender<P: Ports>(
         gate,
         expires_at: principal.expires_at,
         partition: core.partition(principal.id.device.as_str()),
-        prefix: encoding::prefix(principal, model_id),
+        prefix: encoding::prefix(&principal.id, &principal.generation_id, principal.kind, model_id),
         core: Arc::clone(core),
     }
 }
