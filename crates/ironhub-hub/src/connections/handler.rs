@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::CloseReason;
+use super::{CloseReason, LinkState};
 use crate::core::Core;
 use crate::ports::{DeviceBus, NodeHandler, NodeReply, NodeRequest, Ports};
 
@@ -32,6 +32,15 @@ impl<P: Ports> NodeHandler for Handler<P> {
 }
 
 impl<P: Ports> Core<P> {
+    /// A newcomer of this process finds the link in the table and displaces it, which is no change of state. One
+    /// elsewhere leaves nobody connected here.
+    async fn give_up_place(&self, link: &Arc<LinkState>) {
+        match self.bus.locate(link.id()).await {
+            Ok(Some(location)) if location.node == self.bus.node() => {}
+            Ok(_) | Err(_) => drop(self.leave(link)),
+        }
+    }
+
     async fn handle(&self, request: NodeRequest) -> NodeReply {
         match request {
             NodeRequest::Method { id, call } => match self.links.find(&id) {
@@ -41,13 +50,17 @@ impl<P: Ports> Core<P> {
             NodeRequest::Evict { id, epoch } => {
                 if let Some(link) = self.links.find(&id).filter(|link| link.epoch() <= epoch) {
                     self.shut_link(&link, CloseReason::Replaced);
-                    self.leave(&link);
+                    self.give_up_place(&link).await;
                 }
                 NodeReply::Done
             }
             NodeRequest::Revoke { id } => {
+                self.credentials.forget(&id.device);
                 for link in self.links.covered_by(&id) {
-                    self.shut_link(&link, CloseReason::Revoked);
+                    // The one key that a device uses may still be good when its other one was rolled.
+                    if self.recheck(link.principal()).await.is_err() {
+                        self.shut_link(&link, CloseReason::Revoked);
+                    }
                 }
                 NodeReply::Done
             }

@@ -49,6 +49,11 @@ pub(crate) async fn store<P: Ports>(
     let bytes = serde_json::to_vec(&session).map_err(|error| HubError::damaged("session", &error))?;
     let commit = Commit::new().put(Table::Sessions, key(&principal.id), Expect::Any, bytes);
     core.commit(commit).await?;
+    // The identity may have been deleted just before; nobody else would remove the document then.
+    if let Err(refused) = core.recheck(principal).await {
+        discard(core, &principal.id).await?;
+        return Err(refused);
+    }
     Ok(())
 }
 
