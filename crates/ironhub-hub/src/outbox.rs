@@ -23,8 +23,7 @@ pub(crate) struct Outbox {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PumpState {
-    /// Not started.
-    Idle,
+    /// Started, or about to be.
     Running,
     /// The outbox was empty when it ended.
     Ended,
@@ -37,7 +36,7 @@ impl Default for Outbox {
         Self {
             work: Notify::new(),
             draining: watch::Sender::new(false),
-            state: watch::Sender::new(PumpState::Idle),
+            state: watch::Sender::new(PumpState::Running),
         }
     }
 }

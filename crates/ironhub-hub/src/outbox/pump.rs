@@ -21,7 +21,6 @@ const NO_SPACE_RETRY: Duration = Duration::from_secs(1);
 
 /// Moves records until told to end, or until the store or the log has stopped.
 pub(crate) async fn run<P: Ports>(core: Arc<Core<P>>) {
-    core.outbox.state.send_replace(PumpState::Running);
     let mut draining = core.outbox.draining.subscribe();
     let ended = match pump(&core, &mut draining).await {
         Ok(()) => PumpState::Ended,
