@@ -1,0 +1,16 @@
+//! The messaging half of the hub over in-memory ports, with time that stands still unless a test waits.
+
+#[cfg(test)]
+mod c2d;
+#[cfg(test)]
+mod connections;
+#[cfg(test)]
+mod methods;
+#[cfg(test)]
+mod outbox;
+#[cfg(test)]
+mod ports;
+#[cfg(test)]
+mod telemetry;
+#[cfg(test)]
+mod world;
