@@ -92,6 +92,8 @@ fn auth_method(kind: AuthKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use fe2o3_amqp_types::messaging::message::__private::Deserializable;
     use fe2o3_amqp_types::messaging::{Body, Data, Message, MessageId as TheirId};
     use fe2o3_amqp_types::primitives::{Symbol, Value as TheirValue};
@@ -277,7 +279,11 @@ mod tests {
     }
 
     fn hex(bytes: &[u8]) -> String {
-        let line = |line: &[u8]| line.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        bytes.chunks(32).map(|chunk| line(chunk) + "\n").collect()
+        let mut text = String::new();
+        for (at, byte) in bytes.iter().enumerate() {
+            let end = if at % 32 == 31 { "\n" } else { "" };
+            write!(text, "{byte:02x}{end}").unwrap();
+        }
+        text
     }
 }

@@ -29,10 +29,10 @@ async fn listen(link: &mut TestLink, methods: bool) {
 }
 
 async fn request(link: &mut TestLink) -> u64 {
-    match next(link).await {
-        LinkEvent::Method { request_id, .. } => request_id,
-        other => panic!("{other:?}"),
-    }
+    let LinkEvent::Method { request_id, .. } = next(link).await else {
+        panic!("no call")
+    };
+    request_id
 }
 
 fn answer(status: i32) -> MethodResponse {

@@ -76,17 +76,12 @@ impl Store {
             if !holds {
                 return Err(CommitError::Conflict(at));
             }
-            revs.push(match op.put {
-                Some(content) => {
-                    let rev = Rev(self.next());
-                    self.documents.insert(key, (content, rev));
-                    Some(rev)
-                }
-                None => {
-                    self.documents.remove(&key);
-                    None
-                }
-            });
+            self.documents.remove(&key);
+            revs.push(op.put.map(|content| {
+                let rev = Rev(self.next());
+                self.documents.insert(key, (content, rev));
+                rev
+            }));
         }
         for (at, op) in commit.mail.into_iter().enumerate() {
             self.apply_mail(at, op)?;

@@ -164,15 +164,15 @@ pub(crate) async fn register(hub: &TestHub, name: &str) {
 
 pub(crate) async fn key(hub: &TestHub, device: &DeviceId) -> SymmetricKey {
     let view = hub.registry.device(device).await.unwrap();
-    match view.identity.authentication {
-        Authentication::Sas { primary, .. } => primary,
-        other => panic!("{other:?}"),
-    }
+    let Authentication::Sas { primary, .. } = view.identity.authentication else {
+        panic!("no keys")
+    };
+    primary
 }
 
 /// The next event, which must come without anything else happening.
 pub(crate) async fn next(link: &mut TestLink) -> LinkEvent {
-    tokio::time::timeout(Duration::from_secs(60), link.next())
+    tokio::time::timeout(Duration::from_mins(1), link.next())
         .await
         .expect("an event")
 }
