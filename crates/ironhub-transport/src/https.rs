@@ -4,6 +4,7 @@
 //! dialect. What a body says is read after the caller is known, so that strangers cost no more than their head.
 
 mod answer;
+mod body;
 mod c2d;
 mod call;
 mod dispatch;

@@ -5,7 +5,7 @@ use axum::response::Response;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use ironhub_dialect::https::c2d as dialect;
 use ironhub_hub::{HubError, Ports};
-use ironhub_model::limits::{C2D_HEADERS_MAX, D2C_BODY_BYTES_MAX};
+use ironhub_model::limits::{C2D_HEADERS_MAX, C2D_MESSAGE_BYTES_MAX};
 use ironhub_model::{C2dDelivery, DeviceId, IdentityId, LockToken, Permission};
 
 use super::answer::{self, Answer};
@@ -17,7 +17,7 @@ const LOCK_TIMEOUT: &str = "iothub-messagelocktimeout";
 
 pub(super) async fn send<P: Ports>(call: &Call<P>, device: &DeviceId) -> Answer {
     call.authorize(&[Permission::ServiceConnect]).await?;
-    let body = call.body(D2C_BODY_BYTES_MAX).await?;
+    let body = call.message_body(C2D_MESSAGE_BYTES_MAX).await?;
     let message = dialect::c2d_message(device, &call.message_headers().await, &body)?;
     call.in_time(call.hub().c2d.send(device, message)).await?;
     Ok(answer::no_content())

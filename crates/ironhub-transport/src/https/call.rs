@@ -6,14 +6,12 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::Request;
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Body as _;
-use hyper::header::{AUTHORIZATION, HeaderMap};
+use hyper::header::{AUTHORIZATION, EXPECT, HeaderMap};
 use hyper::http::request::Parts;
 use ironhub_dialect::https::etag;
 use ironhub_dialect::https::path::Parameters;
 use ironhub_hub::{DevicePrincipal, Hub, HubError, Ports, ServicePrincipal};
-use ironhub_model::limits::REQUEST_BODY_WAIT_MAX;
+use ironhub_model::limits::D2C_BODY_BYTES_MAX;
 use ironhub_model::registry::Precondition;
 use ironhub_model::{IdentityId, LockToken, Permission};
 use parking_lot::Mutex;
@@ -21,7 +19,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::timeout;
 
 use super::refusal::Refusal;
-use super::{Site, header_case};
+use super::{Site, body, header_case};
 use crate::peer::Peer;
 
 /// A request, its caller, and what has been read of it.
@@ -113,25 +111,26 @@ impl<P: Ports> Call<P> {
         }
     }
 
-    /// The whole body, at most `bytes_max`, sent within a minute.
+    /// The whole body; see [`body::read`].
     pub(super) async fn body(&self, bytes_max: usize) -> Result<Bytes, Refusal> {
-        let body = match &mut *self.body.lock() {
+        let unread = match &mut *self.body.lock() {
             ReadBody::Read(bytes) => return Ok(bytes.clone()),
-            // What the head admits to is not waited for.
-            ReadBody::Unread(body) if body.size_hint().lower() > bytes_max as u64 => {
-                return Err(Refusal::BodyTooLarge { bytes_max });
-            }
             ReadBody::Unread(body) => std::mem::take(body),
         };
-        let reading = timeout(REQUEST_BODY_WAIT_MAX, Limited::new(body, bytes_max).collect());
-        let bytes = match reading.await {
-            Ok(Ok(collected)) => collected.to_bytes(),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Refusal::BodyTooLarge { bytes_max }),
-            Ok(Err(_)) => return Err(Refusal::BodyBroken),
-            Err(_) => return Err(Refusal::BodyTooSlow),
-        };
+        let is_asking = self.head.headers.contains_key(EXPECT);
+        let bytes = body::read(unread, bytes_max, is_asking).await?;
         *self.body.lock() = ReadBody::Read(bytes.clone());
         Ok(bytes)
+    }
+
+    /// The body that is a message, or a batch of them; `message_bytes_max` is the limit that its sender is told.
+    pub(super) async fn message_body(&self, message_bytes_max: usize) -> Result<Bytes, Refusal> {
+        let body = self.body(D2C_BODY_BYTES_MAX).await;
+        if let Err(Refusal::BodyTooLarge { .. }) = body {
+            let bytes_max = message_bytes_max;
+            return Err(HubError::MessageTooLarge { bytes_max }.into());
+        }
+        body
     }
 
     /// The headers that carry a message's properties, with the letter case that they were sent in.

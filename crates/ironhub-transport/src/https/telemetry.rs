@@ -5,7 +5,7 @@ use hyper::header::CONTENT_TYPE;
 use ironhub_dialect::https::telemetry::{self as dialect, BatchItem};
 use ironhub_hub::ports::Completion;
 use ironhub_hub::{HubError, Ports, TelemetryError, TelemetrySender};
-use ironhub_model::limits::D2C_BODY_BYTES_MAX;
+use ironhub_model::limits::D2C_MESSAGE_BYTES_MAX;
 use ironhub_model::{D2cMessage, IdentityId};
 
 use super::answer::{self, Answer};
@@ -13,7 +13,7 @@ use super::call::Call;
 
 pub(super) async fn send<P: Ports>(call: &Call<P>, id: &IdentityId) -> Answer {
     let caller = call.authorize_device(id).await?;
-    let body: Bytes = call.body(D2C_BODY_BYTES_MAX).await?;
+    let body: Bytes = call.message_body(D2C_MESSAGE_BYTES_MAX).await?;
     let sender = call.hub().telemetry.sender(&caller, None);
     if dialect::is_batch(call.header(CONTENT_TYPE.as_str())) {
         let items = dialect::parse_batch(&body)?;

@@ -74,6 +74,9 @@ async fn sizes() {
     stage.device("d", request, &[], &largest).await.ok(204);
     let answer = stage.device("d", request, &[], &format!("{largest}x")).await;
     answer.refused(413, "MessageTooLarge");
+    // A client that sends on hears the answer all the same.
+    let answer = stage.device("d", request, &[], &"x".repeat(1024 * 1024)).await;
+    answer.refused(413, "MessageTooLarge");
     // Over what is read at all: refused before it has been sent.
     let token = stage.device_token("d").await;
     let mut connection = stage.connect().await;
@@ -83,7 +86,7 @@ async fn sizes() {
     );
     connection.send(head.as_bytes()).await;
     let answer = connection.answer().await;
-    answer.refused(413, "GenericRequestEntityTooLarge");
+    answer.refused(413, "MessageTooLarge");
 }
 
 /// Node sends bodies in chunks without a length; the C SDK asks for permission first when libcurl thinks so.
