@@ -14,6 +14,7 @@ from pathlib import Path
 
 import azure.iot.device
 from azure.iot.device import X509, aio
+from azure.iot.device.exceptions import ClientError, ServiceError
 from azure.iot.hub import IoTHubRegistryManager
 from msrest.exceptions import HttpOperationError
 
@@ -69,6 +70,13 @@ def refused(call, error, what="the call"):
     except error as found:
         return found
     raise AssertionError(f"{what} was not refused: {result!r}")
+
+
+def refused_twin(call, what="the patch"):
+    """Calls; the hub must answer with an error, which the SDK hands out as the cause of its own."""
+    cause = refused(call, ClientError, what).__cause__
+    if not isinstance(cause, ServiceError):
+        raise AssertionError(f"{what}: {cause!r} instead of an error of the service")
 
 
 def refused_http(call, status, code=None):

@@ -3,7 +3,7 @@
 import asyncio
 
 from azure.iot.device import MethodResponse
-from azure.iot.device.exceptions import CredentialError, ServiceError
+from azure.iot.device.exceptions import ClientError, CredentialError, ServiceError
 
 from cases.methods import call
 from cases.twin import nested, reported, set_desired
@@ -81,7 +81,8 @@ async def twin(c, device, client):
     equal(await in_thread(reported, c, device), {"interval": 5, "$version": 2})
     try:
         await client.patch_twin_reported_properties(nested(12))
-    except ServiceError:
+    except ClientError as error:
+        equal(type(error.__cause__), ServiceError, "cause")
         return
     raise AssertionError("a patch that is too deep was not refused")
 

@@ -20,7 +20,8 @@ def again(c):
 
 @case("connect/any-legal-id")
 def any_legal_id(c):
-    device = c.device(suffix="-:.+%_#*?!(),=@;$'")
+    # The SDK's connection string has no place for `;` and `=`, its MQTT library none for `+` and `#`.
+    device = c.device(suffix="-:.%_*?!(),@$'")
     client = c.connect(device)
     client.send_message("here")
     equal(c.events(device).take().device_id, device.device_id)

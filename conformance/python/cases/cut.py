@@ -21,7 +21,8 @@ def set_status(c, device, status):
         thumbprint = device.certificate.thumbprint()
         c.registry.update_device_with_x509(device.device_id, "*", thumbprint, thumbprint, status)
     else:
-        c.registry.update_device_with_sas(device.device_id, "*", device.key, device.key, status)
+        keys = c.registry.get_device(device.device_id).authentication.symmetric_key
+        c.registry.update_device_with_sas(device.device_id, "*", keys.primary_key, keys.secondary_key, status)
 
 
 @case("cut/disabled")
@@ -35,8 +36,9 @@ def disabled(c):
     equal(states.take(), False)
     refused(client.connect, ConnectionFailedError)
     set_status(c, device, "enabled")
-    client.connect()
-    client.send_message("after")
+    # Another client: the first one would send again what was not acknowledged.
+    client.shutdown()
+    c.connect(device).send_message("after")
     equal([event.body for event in c.events(device).take_many(2)], [b"before", b"after"])
 
 
