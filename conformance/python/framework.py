@@ -249,9 +249,11 @@ class Context:
         return self.hub.feedback.of(identity.device_id)
 
     def connection_states(self, client):
-        """`True` and `False` as the client connects and loses its connection."""
+        """`True` and `False` in turn, as the client connects and loses its connection."""
         inbox = Inbox("change of the connection")
-        client.on_connection_state_change = lambda: inbox.put(client.connected)
+        # Of each change the SDK tells only that it was; what the client is may have changed again.
+        state = itertools.cycle([not client.connected, client.connected])
+        client.on_connection_state_change = lambda: inbox.put(next(state))
         return inbox
 
     def restart(self):

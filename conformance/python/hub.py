@@ -190,8 +190,11 @@ class Events:
             timeout=(5, None),
         )
         answer.raise_for_status()
-        for line in answer.iter_lines(chunk_size=1):
-            if line:
+        rest = b""
+        # As they come, whatever their size.
+        for chunk in answer.iter_content(chunk_size=None):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in filter(None, lines):
                 self._hand_out(Event(json.loads(line)))
 
     def _hand_out(self, event):

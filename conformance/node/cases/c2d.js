@@ -24,7 +24,9 @@ const text = (message) => message.getData().toString();
 define('c2d/properties', DEVICE, async (c) => {
   const device = await c.device();
   const { inbox } = await listening(c, device);
-  await c.hub.sendC2d(device.deviceId, Buffer.from([0, 255, 1]), {
+  // Over HTTPS the SDK takes every body for text.
+  const body = c.column === HTTP ? Buffer.from('ümläut') : Buffer.from([0, 255, 1]);
+  await c.hub.sendC2d(device.deviceId, body, {
     messageid: 'id 1',
     correlationid: 'correlation/1',
     userid: 'back end',
@@ -34,9 +36,10 @@ define('c2d/properties', DEVICE, async (c) => {
     app: { color: 'blue & green' },
   });
   const message = await inbox.take();
-  equal(Buffer.from(message.getData()), Buffer.from([0, 255, 1]), 'body');
+  equal(Buffer.from(message.getData()), body, 'body');
   const { messageId, correlationId, userId } = message;
-  equal([messageId, correlationId, userId], ['id 1', 'correlation/1', 'back end']);
+  equal([messageId, correlationId], ['id 1', 'correlation/1']);
+  if (c.column !== HTTP) equal(userId, 'back end', 'which the SDK does not read over HTTPS');
   // Over HTTPS the SDK keeps the prefix of the header.
   const name = c.column === HTTP ? 'iothub-app-color' : 'color';
   equal(message.properties.getValue(name), 'blue & green');
@@ -80,9 +83,11 @@ define('c2d/queue-full', DEVICE, async (c) => {
   for (let number = 0; number < QUEUE_MESSAGES_MAX; number += 1) await c.hub.sendC2d(device.deviceId, `${number}`);
   const answer = await c.hub.sendC2d(device.deviceId, 'one too many', { expect: 403 });
   equal(answer.headers.get('iothub-errorcode'), 'DeviceMaximumQueueDepthExceeded');
-  const { inbox } = await listening(c, device);
-  await inbox.take();
+  const { client, inbox } = await listening(c, device);
+  await inbox.takeMany(QUEUE_MESSAGES_MAX);
+  await c.settled(client, device);
   await c.hub.sendC2d(device.deviceId, 'room again');
+  equal(text(await inbox.take()), 'room again');
 });
 
 define('c2d/completed-by-the-client', DEVICE, async (c) => {
@@ -125,7 +130,7 @@ define('c2d/lock-lost', [HTTP], async (c) => {
   const message = await inbox.take();
   await client.complete(message);
   for (const settle of ['complete', 'abandon', 'reject']) {
-    await refused(() => client[settle](message), 'DeviceMessageLockLostError');
+    await refused(() => client[settle](message), 412);
   }
 });
 

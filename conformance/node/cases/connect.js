@@ -34,8 +34,7 @@ define('connect/wrong-key', DEVICE, async (c) => {
 });
 
 define('connect/unknown-device', DEVICE, async (c) => {
-  const name = c.column === HTTP ? 'DeviceNotFoundError' : 'UnauthorizedError';
-  await refused(() => c.tryToSend(c.unregistered()), name);
+  await refused(() => c.tryToSend(c.unregistered()), 'UnauthorizedError');
 });
 
 define('connect/disabled-device', DEVICE, async (c) => {
@@ -147,7 +146,7 @@ define('token/cut-at-its-end', LINKS, async (c) => {
   await client.open();
   await client.sendEvent(new Message('in time'));
   await cuts.take();
-  await refused(() => client.open(), 'UnauthorizedError');
+  await refused(() => c.tryToSend(device, { sasToken: c.token(device, -60) }), 'UnauthorizedError');
 }, { isSlow: true });
 
 define('token/refused-after-its-end', [HTTP], async (c) => {

@@ -74,8 +74,10 @@ define('telemetry/system-properties', DEVICE, async (c) => {
 
 define('telemetry/largest', DEVICE, async (c) => {
   const device = await c.device();
-  await (await c.open(device)).sendEvent(new Message(Buffer.alloc(MESSAGE_BYTES_MAX, 'x')));
-  equal((await c.events(device).take()).body.length, MESSAGE_BYTES_MAX);
+  // Over HTTPS the SDK names the receiver, which counts.
+  const size = MESSAGE_BYTES_MAX - (c.column === HTTP ? 256 : 0);
+  await (await c.open(device)).sendEvent(new Message(Buffer.alloc(size, 'x')));
+  equal((await c.events(device).take()).body.length, size);
 });
 
 async function tooLarge(c, device, identity) {

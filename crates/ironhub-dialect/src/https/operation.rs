@@ -1,6 +1,6 @@
 //! Which operation a method and a path ask for.
 
-use ironhub_model::{DeviceId, IdentityId, LockToken, ModuleId};
+use ironhub_model::{DeviceId, IdentityId, LockToken, ModuleId, percent};
 
 use super::path::{candidates, segments};
 
@@ -127,9 +127,25 @@ pub fn parse(verb: Verb, raw_path: &str) -> Result<Vec<Candidate>, NoOperation> 
         }
     }
     if found.is_empty() {
+        let failure = impossible_id(verb, raw_path).or(failure);
         return Err(failure.unwrap_or(NoOperation::UnknownPath));
     }
     Ok(found)
+}
+
+/// An encoded slash that does not separate segments is part of an ID, which cannot have one.
+fn impossible_id(verb: Verb, raw_path: &str) -> Option<NoOperation> {
+    let decoded: Option<Vec<_>> = segments(raw_path)?.into_iter().map(percent::decode).collect();
+    let decoded = decoded?;
+    let lower: Vec<String> = decoded.iter().map(|segment| segment.to_ascii_lowercase()).collect();
+    let pairs: Vec<(&str, &str)> = lower
+        .iter()
+        .map(String::as_str)
+        .zip(decoded.iter().map(AsRef::as_ref))
+        .collect();
+    lookup(verb, &pairs)?
+        .err()
+        .filter(|failure| matches!(failure, NoOperation::InvalidId(_)))
 }
 
 fn operation(verb: Verb, path: &str) -> Result<Operation, NoOperation> {
@@ -460,6 +476,8 @@ mod tests {
         }
         check("GET /devices//modules", "invalid id");
         check("GET /devices/a%20b", "invalid id");
+        check("PUT /devices/a%2Fb", "invalid id");
+        check("PUT /devices/d/modules/a%2Fb", "invalid id");
         check("PATCH /devices/d", r#"WrongVerb("DELETE, GET, PUT")"#);
         check("POST /twins/d", r#"WrongVerb("GET, PATCH, PUT")"#);
         check("GET /twins/d/methods", r#"WrongVerb("POST")"#);
