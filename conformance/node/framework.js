@@ -159,12 +159,12 @@ class Context {
   }
 
   /** An SDK client over the column's transport, not yet connected. `once`: it stays away once it is cut. */
-  async client(identity, { once = false, sasToken, options } = {}) {
+  async client(identity, { once = false, sasToken, connectionString, options } = {}) {
     const kind = identity.moduleId ? ModuleClient : Client;
     const transport = TRANSPORTS[this.column] || Mqtt;
     const client = sasToken
       ? kind.fromSharedAccessSignature(sasToken, transport)
-      : kind.fromConnectionString(this.connectionString(identity), transport);
+      : kind.fromConnectionString(connectionString || this.connectionString(identity), transport);
     if (once) client.setRetryPolicy(new NoRetry());
     this.clients.push(client);
     // Over HTTPS the SDK answers only to options of the polling: all go in one call.

@@ -200,21 +200,25 @@ class Context:
 
     # Connecting.
 
-    def client(self, identity, asynchronous=False, sastoken=None, **options):
-        """An SDK client over the column's transport, not yet connected."""
+    def client(self, identity, asynchronous=False, **options):
+        """An SDK client over the column's transport, not yet connected. With `sastoken` or `connection_string` it
+        proves itself by that, else as the identity does.
+        """
         options.setdefault("connection_retry_interval", 1)
         if self.column == MQTT_WS:
             options["websockets"] = True
         package = aio if asynchronous else azure.iot.device
         kind = package.IoTHubModuleClient if identity.module_id else package.IoTHubDeviceClient
-        client = self._create(kind, identity, sastoken, options)
+        client = self._create(kind, identity, options)
         if not asynchronous:
             self._cleanup.callback(_shut_down, client)
         return client
 
-    def _create(self, kind, identity, sastoken, options):
-        if sastoken is not None:
-            return kind.create_from_sastoken(sastoken, **options)
+    def _create(self, kind, identity, options):
+        if "sastoken" in options:
+            return kind.create_from_sastoken(**options)
+        if "connection_string" in options:
+            return kind.create_from_connection_string(**options)
         if identity.files is not None:
             names = {"device_id": identity.device_id, "hostname": self.hub.host_name}
             if identity.module_id:

@@ -16,6 +16,9 @@ import requests
 
 API_VERSION = "2021-04-12"
 
+# A name by which the hub knows itself, too (see suites.toml), and which leads nowhere.
+ALIAS = "hub.example.test"
+
 # Longest wait for something that must come. What does come, comes in milliseconds.
 WAIT_S = 20
 

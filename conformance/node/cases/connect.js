@@ -2,6 +2,7 @@
 // Who may connect.
 
 const { Certificate, DEVICE, HTTP, LINKS, Message, check, define, equal, refused } = require('../framework');
+const { ALIAS } = require('../hub');
 
 define('connect/again', DEVICE, async (c) => {
   const device = await c.device();
@@ -25,6 +26,14 @@ define('connect/plug-and-play-model', LINKS, async (c) => {
   await c.tryToSend(device, { options: { modelId: 'dtmi:com:example:Thermostat;1' } });
   equal((await c.events(device).take()).system['dt-dataschema'], 'dtmi:com:example:Thermostat;1');
   equal((await c.twin(device)).modelId, 'dtmi:com:example:Thermostat;1');
+});
+
+define('connect/by-a-gateway-name', LINKS, async (c) => {
+  const device = await c.device();
+  const names = `HostName=${ALIAS};GatewayHostName=${c.hub.hostName}`;
+  const connectionString = `${names};DeviceId=${device.deviceId};SharedAccessKey=${device.key}`;
+  await c.tryToSend(device, { connectionString });
+  equal((await c.events(device).take()).text, 'let me in');
 });
 
 define('connect/wrong-key', DEVICE, async (c) => {

@@ -1,9 +1,12 @@
 """Who may connect."""
 
+import time
+
 from azure.iot.device.exceptions import ConnectionFailedError, CredentialError
 
 from certificates import Certificate
-from framework import DEVICE, SAS, case, equal, refused
+from framework import DEVICE, MQTT, MQTT_WS, SAS, case, equal, refused
+from hub import ALIAS
 
 
 @case("connect/again")
@@ -36,6 +39,31 @@ def plug_and_play_model(c):
     equal(
         c.hub.rest("GET", f"/twins/{device.device_id}", expect=200).json()["modelId"], "dtmi:com:example:Thermostat;1"
     )
+
+
+@case("connect/by-a-gateway-name", columns=SAS)
+def by_a_gateway_name(c):
+    device = c.device()
+    names = f"HostName={ALIAS};GatewayHostName={c.hub.host_name}"
+    connection_string = f"{names};DeviceId={device.device_id};SharedAccessKey={device.key}"
+    client = c.client(device, connection_string=connection_string)
+    client.connect()
+    client.send_message("by the gateway")
+    equal(c.events(device).take().body, b"by the gateway")
+
+
+@case("connect/idle", columns=(MQTT, MQTT_WS), is_slow=True)
+def idle(c):
+    device = c.device()
+    client = c.client(device, keep_alive=1, connection_retry=False, auto_connect=False)
+    states = c.connection_states(client)
+    client.connect()
+    equal(states.take(), True)
+    # What the SDK sends to keep the connection is all that keeps it: three times as long as the hub would wait.
+    time.sleep(4.5)
+    states.require_empty()
+    client.send_message("still here")
+    equal(c.events(device).take().body, b"still here")
 
 
 @case("connect/wrong-key", columns=SAS)

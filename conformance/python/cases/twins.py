@@ -1,5 +1,7 @@
 """Twins through the service SDK."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from azure.iot.hub.models import Twin, TwinProperties
 
 from cases.twin import nested
@@ -137,8 +139,6 @@ def replace_refused(c):
 
 @case("twins/many-writers", COLUMNS)
 def many_writers(c):
-    from concurrent.futures import ThreadPoolExecutor
-
     device = c.device()
     client = c.connect(device)
     with ThreadPoolExecutor(8) as pool:

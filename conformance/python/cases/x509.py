@@ -74,6 +74,24 @@ def ca_module(c):
     sends(c, c.with_certificate(module, Certificate(module.name, root)))
 
 
+@case("x509/ca-proven-by-its-owner", COLUMNS)
+def ca_proven_by_its_owner(c):
+    root = Certificate(c.new_id("-ca"), is_authority=True)
+    path = "/ironhub/v1/certificates"
+    name = root.certificate.subject.rdns[0].rfc4514_string().removeprefix("CN=")
+    added = c.hub.rest("POST", path, json={"name": name, "pem": root.pem})
+    assert added.ok, added.text
+    device = ca_device(c, issuer=root)
+    refused(c.client(device).connect, CredentialError)
+    code = c.hub.rest("POST", f"{path}/{name}/verification-code", expect=200).json()["verificationCode"]
+    stranger = Certificate(code, Certificate(name, is_authority=True))
+    assert c.hub.rest("POST", f"{path}/{name}/verify", json={"pem": stranger.pem}).status_code == 400
+    proof = Certificate(code, root)
+    verified = c.hub.rest("POST", f"{path}/{name}/verify", json={"pem": proof.pem})
+    assert verified.ok, verified.text
+    sends(c, device)
+
+
 @case("x509/ca-not-verified", COLUMNS)
 def ca_not_verified(c):
     device = ca_device(c, issuer=authority(c, is_verified=False))
