@@ -179,9 +179,9 @@ async fn what_gathers_during_a_sync_is_one_batch() {
     append(&log, 0, b"0/0:").await;
     let batches = log.stats().batches;
     bench.disk.hold_syncs("journal");
-    submit(&log, 0, b"0/1:").await.unwrap();
-    // The first is in the committer's hands once the inbox holds only what came later.
     let before = bench.disk.operations();
+    submit(&log, 0, b"0/1:").await.unwrap();
+    // The committer has begun to write; its sync is held, so what follows can only gather.
     until(|| bench.disk.operations() > before).await;
     for number in 2..100 {
         submit(&log, number % 2, &event(0, number as usize, 20)).await.unwrap();
