@@ -90,8 +90,8 @@ impl Loop {
             "devices/{}/messages/events/%24.ct=application%2Fjson&%24.ce=utf-8",
             device_id(number)
         );
-        let payload = vec![b'7'; options.body_bytes];
         let packets = (1..=options.in_flight).map(|value| {
+            let payload = payload(number * usize::from(u16::MAX) + usize::from(value), options.body_bytes);
             let packet_id = PacketId::new(value).ok_or("a packet identifier is not 0")?;
             let delivery = Delivery::AtLeastOnce { packet_id, dup: false };
             let mut packet = BytesMut::new();
@@ -155,6 +155,19 @@ impl Loop {
         output.extend_from_slice(packet);
         Ok(())
     }
+}
+
+/// Text that no compressor makes much of: sixteen letters, each as likely as the other.
+fn payload(seed: usize, bytes: usize) -> Vec<u8> {
+    let mut state = seed as u64;
+    let letter = |_| {
+        // The generator of Knuth's MMIX; its high bits are the good ones.
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        b'a' + (state >> 60).to_le_bytes()[0]
+    };
+    (0..bytes).map(letter).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
