@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ironhub_model::limits::{PARTITIONS_DEFAULT, PARTITIONS_MAX};
+use ironhub_transport::faults::Rule;
 
 use crate::seed::Seed;
 
@@ -105,6 +106,8 @@ pub struct ServerConfig {
     pub seed: Seed,
     /// Allowance for clocks that differ, in seconds; none means the profile's default.
     pub sas_clock_skew_s: Option<u64>,
+    /// Rules that break the hub on purpose, to prove that tests notice; development only.
+    pub faults: Vec<Rule>,
 }
 
 /// A setting that cannot be. Says which, what it was and what was expected.
@@ -188,6 +191,7 @@ impl ServerConfig {
             retention: Retention::default(),
             seed: Seed::dev(),
             sas_clock_skew_s: None,
+            faults: Vec::new(),
         }
     }
 
@@ -225,6 +229,10 @@ impl ServerConfig {
         if matches!(self.certificates, Certificates::Authority(_)) {
             let expected = "certificate and key files: a production hub does not make its own";
             return Err(ConfigError::new("certificate", "", expected));
+        }
+        if let Some(rule) = self.faults.first() {
+            let expected = "no fault rules in production: they need --dev";
+            return Err(ConfigError::new("fault", format_args!("{rule:?}"), expected));
         }
         if self.allow_public_dev_keys {
             return Err(ConfigError::new(

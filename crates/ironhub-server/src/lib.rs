@@ -26,5 +26,6 @@ pub mod storage;
 
 pub use announcement::Announcement;
 pub use config::{ConfigError, Profile, ServerConfig, Storage};
+pub use ironhub_transport::faults::Rule;
 pub use seed::Seed;
 pub use server::{Server, StartError};

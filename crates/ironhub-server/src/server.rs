@@ -8,6 +8,7 @@ use std::time::Duration;
 use ironhub_hub::ports::Clock;
 use ironhub_hub::{Hub, HubConfig, HubError};
 use ironhub_model::AccessPolicy;
+use ironhub_transport::faults::{Faults, break_requests};
 use ironhub_transport::http::{AllowedOrigins, HttpService};
 use ironhub_transport::https::{self, HttpsOptions, NodeOptions};
 use ironhub_transport::listener::{Drain, Listener, Service};
@@ -159,10 +160,11 @@ impl Server {
     }
 
     fn serve(&mut self, bound: Bound) {
-        let mqtt = MqttService::new(self.hub.clone());
+        let faults = Faults::new(self.config.faults.clone());
+        let mqtt = MqttService::broken(self.hub.clone(), faults.clone());
         let hosts = self.hub.info().host_names.clone();
         let origins = AllowedOrigins::new(hosts, self.config.allowed_origins.clone());
-        let router = https::router(self.hub.clone(), HttpsOptions::default());
+        let router = break_requests(https::router(self.hub.clone(), HttpsOptions::default()), faults);
         let api = HttpService::new(router, origins, Arc::clone(&mqtt));
         let node = HttpService::new(
             https::node_router(self.node_options()),

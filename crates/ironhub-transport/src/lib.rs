@@ -5,6 +5,7 @@
 //! a panic in a connection's task is contained, logged and counted.
 
 pub mod error;
+pub mod faults;
 pub mod http;
 pub mod https;
 pub mod listener;

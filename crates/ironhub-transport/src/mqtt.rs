@@ -22,6 +22,7 @@ use ironhub_hub::{Hub, Ports};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::{debug, info};
 
+use crate::faults::{Faults, break_packets};
 use crate::listener::{Drain, Service};
 use crate::log_limit::LogLimit;
 use crate::peer::Peer;
@@ -37,6 +38,7 @@ use wire::Wire;
 #[derive(Debug)]
 pub struct MqttService<P: Ports> {
     hub: Hub<P>,
+    faults: Faults,
     failed_connects: FailedConnects,
     refusals: LogLimit,
     endings: LogLimit,
@@ -45,12 +47,30 @@ pub struct MqttService<P: Ports> {
 impl<P: Ports> MqttService<P> {
     /// For all ports of one hub: failed CONNECTs count together.
     pub fn new(hub: Hub<P>) -> Arc<Self> {
+        Self::broken(hub, Faults::default())
+    }
+
+    /// With packets broken as the rules say.
+    pub fn broken(hub: Hub<P>, faults: Faults) -> Arc<Self> {
         Arc::new(Self {
             hub,
+            faults,
             failed_connects: FailedConnects::default(),
             refusals: LogLimit::new(),
             endings: LogLimit::new(),
         })
+    }
+
+    async fn accept<S>(&self, stream: S, peer: Peer, drain: Drain)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        if self.faults.is_empty() {
+            return self.converse(stream, peer, drain).await;
+        }
+        // Boxed, so that a hub without rules pays nothing for each connection.
+        let (stream, pump) = break_packets(stream, self.faults.clone());
+        Box::pin(async { tokio::join!(self.converse(stream, peer, drain), pump) }).await;
     }
 
     /// Serves one byte stream to its end.
@@ -88,14 +108,14 @@ impl<P: Ports> MqttService<P> {
 
 impl<P: Ports> Service for MqttService<P> {
     async fn serve(self: Arc<Self>, socket: Socket, peer: Peer, drain: Drain) {
-        self.converse(socket, peer, drain).await;
+        self.accept(socket, peer, drain).await;
     }
 }
 
 impl<P: Ports> WebSocketService for MqttService<P> {
     async fn serve(self: Arc<Self>, protocol: SubProtocol, stream: WebSocketStream<Socket>, peer: Peer, drain: Drain) {
         match protocol {
-            SubProtocol::Mqtt => self.converse(stream, peer, drain).await,
+            SubProtocol::Mqtt => self.accept(stream, peer, drain).await,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use ironhub_model::limits::PARTITIONS_DEFAULT;
+use ironhub_server::Rule;
 use ironhub_server::config::{CertificateFiles, Certificates, Listeners, Retention};
 use ironhub_server::{ConfigError, Profile, Seed, ServerConfig, Storage};
 
@@ -89,6 +90,9 @@ pub(crate) struct ServeArgs {
     /// A web origin whose pages may call the API
     #[arg(long, env = "IRONHUB_ALLOWED_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub(crate) allowed_origin: Vec<String>,
+    /// Break the hub on purpose, to prove that tests notice; needs --dev
+    #[arg(long, env = "IRONHUB_FAULT", value_name = "RULE")]
+    pub(crate) fault: Vec<Rule>,
     /// What to log, for instance "info" or "warn,`ironhub_hub`=debug"
     #[arg(long, env = "IRONHUB_LOG", value_name = "FILTER", default_value = "info")]
     pub(crate) log: String,
@@ -130,6 +134,7 @@ impl ServeArgs {
             allowed_origins: self.allowed_origin,
             partitions: self.partitions,
             sas_clock_skew_s: self.sas_clock_skew_s,
+            faults: self.fault,
         };
         config.check()?;
         Ok(config)
