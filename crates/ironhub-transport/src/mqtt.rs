@@ -87,7 +87,8 @@ impl<P: Ports> MqttService<P> {
         };
         // Boxed, so that nothing of CONNECT remains while the connection idles.
         let end = match Box::pin(door.establish(&mut wire, &drain)).await {
-            Ok(established) => Session::new(self.hub.clone(), wire, established).run().await,
+            // Boxed, since a future holds what is moved into it twice.
+            Ok(established) => Box::new(Session::new(self.hub.clone(), wire, established)).run().await,
             Err(end) => {
                 wire.close().await;
                 end

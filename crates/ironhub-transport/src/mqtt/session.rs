@@ -51,7 +51,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, P: Ports> Session<S, P> {
     }
 
     /// Serves the connection to its end, and cleans up behind it.
-    pub(super) async fn run(mut self) -> End {
+    pub(super) async fn run(mut self: Box<Self>) -> End {
         let end = loop {
             if let Err(end) = self.turn().await {
                 break end;
@@ -182,7 +182,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, P: Ports> Session<S, P> {
         Ok(())
     }
 
-    async fn finish(mut self, end: End) -> End {
+    async fn finish(mut self: Box<Self>, end: End) -> End {
         if end.is_clients() {
             let rest = async {
                 while !self.state.operations.is_idle() {
