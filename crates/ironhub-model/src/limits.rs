@@ -40,8 +40,6 @@ pub const MESSAGE_ID_CHARS_MAX: usize = 128;
 pub const MQTT_PACKET_BYTES_MAX: usize = D2C_MESSAGE_BYTES_MAX + 65_535 + 16;
 // An MQTT packet must carry the largest message plus its topic.
 const _: () = assert!(D2C_MESSAGE_BYTES_MAX < MQTT_PACKET_BYTES_MAX);
-/// Largest MQTT packet before CONNECT is accepted; with the TLS buffers below 64 KiB.
-pub const MQTT_CONNECT_BYTES_MAX: usize = 16 * 1024;
 /// Topic filters of one MQTT session. Microsoft's SDKs need five.
 pub const SUBSCRIPTIONS_PER_SESSION_MAX: usize = 16;
 /// QoS 1 messages of one connection that wait for their PUBACK before the hub stops reading.
