@@ -9,16 +9,9 @@ use std::time::Duration;
 use ironhub_model::limits::{PARTITIONS_DEFAULT, PARTITIONS_MAX};
 use ironhub_transport::faults::Rule;
 
-use crate::seed::Seed;
+pub use ironhub_storage_embedded::Profile;
 
-/// How the hub is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Profile {
-    /// On the developer's own machine: fixed keys, own certificates, loopback peers.
-    Dev,
-    /// For others: generated or given keys, certificates from files.
-    Production,
-}
+use crate::seed::Seed;
 
 /// Where state and events live.
 #[derive(Debug, Clone, PartialEq, Eq)]

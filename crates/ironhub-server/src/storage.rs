@@ -12,7 +12,7 @@ use ironhub_storage_embedded::{DataDir, LocalBus, Meta, MetaWanted, SqliteState,
 use tracing::error;
 
 use crate::clock::SystemClock;
-use crate::config::{Profile, ServerConfig, Storage};
+use crate::config::{ServerConfig, Storage};
 use crate::server::StartError;
 
 /// The exit code after a disk that can no longer be trusted: `EX_IOERR` of sysexits.h.
@@ -58,10 +58,7 @@ fn in_directory(config: &ServerConfig, hub_name: &str, path: &Path) -> Result<(S
         hub_id: HUB_ID.into(),
         hub_name: hub_name.into(),
         partitions: config.partitions,
-        profile: match config.profile {
-            Profile::Dev => ironhub_storage_embedded::Profile::Dev,
-            Profile::Production => ironhub_storage_embedded::Profile::Production,
-        },
+        profile: config.profile,
     };
     Meta::open_or_create(&directory, &wanted, SystemClock.now())?;
     let options = StateOptions {
