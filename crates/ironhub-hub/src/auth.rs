@@ -5,6 +5,7 @@
 
 mod cache;
 mod certificate;
+mod claim;
 mod device;
 mod principal;
 mod scope;
@@ -13,6 +14,7 @@ use ironhub_model::{AccessPolicy, IdentityId, Permission, SasToken, SymmetricKey
 use tracing::debug;
 
 pub(crate) use cache::{Credentials, CredentialsCache};
+pub use claim::Claim;
 pub use principal::{AuthKind, DevicePrincipal, SasScope, ServicePrincipal, X509Issuer};
 use scope::Scope;
 
@@ -76,11 +78,21 @@ impl<P: Ports> Auth<P> {
 }
 
 /// A token whose signature, host and time are good, by the policy that signed it.
+#[derive(Debug, Clone)]
 struct PolicyProof {
     policy: AccessPolicy,
     key: SymmetricKey,
     scope: Scope,
     expires_at: Timestamp,
+}
+
+/// With which forms of a key a token may be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyForms {
+    /// The bytes that its base64 text stands for.
+    Decoded,
+    /// Those, or the text itself: Event Hubs clients take it for the key.
+    DecodedOrText,
 }
 
 impl<P: Ports> Core<P> {
@@ -95,7 +107,7 @@ impl<P: Ports> Core<P> {
             .ok_or(Unauthorized::NoCredentials)?;
         let token = SasToken::parse(text).map_err(|_| Unauthorized::MalformedToken)?;
         let name = token.policy().ok_or(Unauthorized::UnknownPolicy)?;
-        let proof = self.policy_proof(&token, name)?;
+        let proof = self.policy_proof(&token, name, KeyForms::Decoded)?;
         if !proof.scope.covers_path(path) {
             return Err(Unauthorized::WrongResource);
         }
@@ -113,10 +125,10 @@ impl<P: Ports> Core<P> {
     }
 
     /// Checks everything about a policy's token but what it is used for.
-    fn policy_proof(&self, token: &SasToken<'_>, name: &str) -> Result<PolicyProof, Unauthorized> {
+    fn policy_proof(&self, token: &SasToken<'_>, name: &str, forms: KeyForms) -> Result<PolicyProof, Unauthorized> {
         let settings = self.settings.current();
         let policy = settings.policy(name).ok_or(Unauthorized::UnknownPolicy)?;
-        let key = signing_key(token, &policy.primary_key, &policy.secondary_key)?;
+        let key = signing_key(token, &policy.primary_key, &policy.secondary_key, forms)?;
         let (scope, expires_at) = self.host_and_time(token)?;
         Ok(PolicyProof {
             key,
@@ -145,9 +157,11 @@ fn signing_key(
     token: &SasToken<'_>,
     primary: &SymmetricKey,
     secondary: &SymmetricKey,
+    forms: KeyForms,
 ) -> Result<SymmetricKey, Unauthorized> {
     let mut keys = [primary, secondary].into_iter();
-    let key = keys.find(|key| token.is_signed_with(key));
+    let is_by_text = |key: &SymmetricKey| token.is_signed_with_bytes(key.expose().as_bytes());
+    let key = keys.find(|key| token.is_signed_with(key) || (forms == KeyForms::DecodedOrText && is_by_text(key)));
     key.cloned().ok_or(Unauthorized::WrongSignature)
 }
 

@@ -26,7 +26,7 @@ pub mod settings;
 pub mod telemetry;
 pub mod twins;
 
-pub use auth::{Auth, AuthKind, DevicePrincipal, ServicePrincipal};
+pub use auth::{Auth, AuthKind, Claim, DevicePrincipal, ServicePrincipal};
 pub use c2d::C2d;
 pub use connections::{CloseReason, Connections, Features, Link, LinkEvent, LinkOptions, SessionState, StoredFilter};
 pub use error::{HubError, Unauthorized};

@@ -56,6 +56,11 @@ impl<P: Ports> Settings<P> {
         self.core.settings.current()
     }
 
+    /// Changes whenever other settings are in force: whoever rests on a policy looks at it again.
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.core.settings.changes()
+    }
+
     /// The settings with their ETag, from the store.
     pub async fn get(&self) -> Result<(HubSettings, Etag), HubError> {
         let (document, _) = store::settings::load(&self.core.state).await?.ok_or_else(missing)?;

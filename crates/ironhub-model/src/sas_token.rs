@@ -154,7 +154,7 @@ fn expires_at(field: &str) -> Result<Timestamp, InvalidSasToken> {
     }
 }
 
-fn constant_time_eq(expected: &[u8], given: &[u8]) -> bool {
+pub(crate) fn constant_time_eq(expected: &[u8], given: &[u8]) -> bool {
     expected.len() == given.len() && expected.iter().zip(given).fold(0, |acc, (a, b)| acc | (a ^ b)) == 0
 }
 

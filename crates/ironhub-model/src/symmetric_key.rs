@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{KEY_BYTES_MAX, KEY_BYTES_MIN};
+use crate::sas_token::constant_time_eq;
 
 /// A shared secret. It prints as `…`; only [`SymmetricKey::expose`] gives the text out.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,11 @@ impl SymmetricKey {
     /// The secret bytes, the HMAC key of SAS tokens.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Is this the same key, though perhaps written in another way? Compares in constant time.
+    pub fn is_same_secret(&self, other: &Self) -> bool {
+        constant_time_eq(&self.bytes, &other.bytes)
     }
 
     /// The base64 text, for answers to those who may read keys.

@@ -7,7 +7,7 @@ use ironhub_model::{Authentication, DeviceStatus, IdentityId, Permission, SasTok
 use super::certificate::{has_thumbprint, is_vouched_for};
 use super::principal::Proof;
 use super::scope::Coverage;
-use super::{AuthKind, Credentials, DevicePrincipal, SasScope, X509Issuer, signing_key};
+use super::{AuthKind, Credentials, DevicePrincipal, KeyForms, PolicyProof, SasScope, X509Issuer, signing_key};
 use crate::core::Core;
 use crate::error::{HubError, Unauthorized};
 use crate::ports::Ports;
@@ -61,7 +61,7 @@ impl<P: Ports> Core<P> {
         enabled(&principal.id, &current)
     }
 
-    async fn by_own_key(&self, id: &IdentityId, token: &SasToken<'_>) -> Result<DevicePrincipal, HubError> {
+    pub(super) async fn by_own_key(&self, id: &IdentityId, token: &SasToken<'_>) -> Result<DevicePrincipal, HubError> {
         let (scope, expires_at) = self.host_and_time(token)?;
         if !scope.is(id) {
             return Err(Unauthorized::WrongResource.into());
@@ -70,7 +70,7 @@ impl<P: Ports> Core<P> {
         let Authentication::Sas { primary, secondary } = &credentials.authentication else {
             return Err(Unauthorized::WrongKind.into());
         };
-        let key = signing_key(token, primary, secondary)?;
+        let key = signing_key(token, primary, secondary, KeyForms::Decoded)?;
         enabled(id, &credentials)?;
         let scope = if id.module.is_some() {
             SasScope::Module
@@ -88,7 +88,15 @@ impl<P: Ports> Core<P> {
 
     /// A policy's key is worth more than the device's: its holder may learn what exists.
     async fn by_policy(&self, id: &IdentityId, token: &SasToken<'_>, name: &str) -> Result<DevicePrincipal, HubError> {
-        let proof = self.policy_proof(token, name)?;
+        let proof = self.policy_proof(token, name, KeyForms::Decoded)?;
+        self.by_policy_proof(id, &proof).await
+    }
+
+    pub(super) async fn by_policy_proof(
+        &self,
+        id: &IdentityId,
+        proof: &PolicyProof,
+    ) -> Result<DevicePrincipal, HubError> {
         if !proof.policy.permissions.allows(Permission::DeviceConnect) {
             return Err(Unauthorized::MissingPermission.into());
         }
@@ -110,8 +118,8 @@ impl<P: Ports> Core<P> {
             kind: AuthKind::Sas { scope: SasScope::Hub },
             expires_at: Some(proof.expires_at),
             proof: Proof::Policy {
-                name: proof.policy.name,
-                key: proof.key,
+                name: proof.policy.name.clone(),
+                key: proof.key.clone(),
             },
         })
     }

@@ -38,7 +38,9 @@ impl Scope {
     /// `None` when the resource is not UTF-8 once decoded.
     pub(super) fn parse(resource: &str) -> Option<Self> {
         let decoded = percent::decode(resource)?;
-        let (host, path) = decoded.split_once('/').unwrap_or((&decoded, ""));
+        // Event Hubs clients write a whole address: `sb://host/…`.
+        let decoded = decoded.split_once("://").map_or(&*decoded, |(_, rest)| rest);
+        let (host, path) = decoded.split_once('/').unwrap_or((decoded, ""));
         let mut segments: Vec<String> = path.split('/').map(str::to_owned).collect();
         // Tools of 2016 put the rest of the MQTT user name behind the device.
         if segments.last().is_some_and(|last| last.starts_with("api-version=")) {
@@ -101,6 +103,56 @@ impl Scope {
         })
     }
 
+    /// Does the resource, signed by a policy, cover this entity of a back end's? Segment by segment from the root, and
+    /// without letter case: an event hub, its consumer groups and partitions have none.
+    pub(super) fn covers_entity(&self, path: &str) -> bool {
+        let mut path = path.split('/').filter(|segment| !segment.is_empty());
+        let mut given = self.segments.iter();
+        given.all(|given| path.next().is_some_and(|own| given.eq_ignore_ascii_case(own)))
+    }
+
+    /// Everything of the hub.
+    pub(super) fn everything() -> Self {
+        Self {
+            host: String::new(),
+            segments: Vec::new(),
+        }
+    }
+
+    /// What lies below the host.
+    pub(super) fn path(&self) -> String {
+        self.segments.join("/")
+    }
+
+    /// What lies below the host in an identity's own resource.
+    pub(super) fn path_of_identity(id: &IdentityId) -> String {
+        path_of(id).join("/")
+    }
+
+    /// The identities that the resource may name: as it stands, and with its IDs decoded a second time.
+    pub(super) fn identities(&self) -> Vec<IdentityId> {
+        let is_word = |at: usize, word: &str| {
+            self.segments
+                .get(at)
+                .is_some_and(|given| given.eq_ignore_ascii_case(word))
+        };
+        let is_identity = match self.segments.len() {
+            2 => is_word(0, "devices"),
+            4 => is_word(0, "devices") && is_word(2, "modules"),
+            _ => false,
+        };
+        if !is_identity {
+            return Vec::new();
+        }
+        let twice = Self {
+            host: self.host.clone(),
+            segments: self.segments.iter().map(|segment| decoded(segment)).collect(),
+        };
+        let mut identities: Vec<IdentityId> = self.literal_identity().into_iter().collect();
+        identities.extend(twice.literal_identity().filter(|id| !identities.contains(id)));
+        identities
+    }
+
     fn literal_identity(&self) -> Option<IdentityId> {
         let device = DeviceId::parse(self.segments.get(1)?).ok()?;
         match self.segments.get(3) {
@@ -117,6 +169,10 @@ fn path_of(id: &IdentityId) -> Vec<&str> {
         path.extend(["modules", module.as_str()]);
     }
     path
+}
+
+fn decoded(segment: &str) -> String {
+    percent::decode(segment).map_or_else(|| segment.to_owned(), Cow::into_owned)
 }
 
 fn letters_of(index: usize) -> Letters {
@@ -233,6 +289,52 @@ mod tests {
             ("h%2Fdevices%2Fd", "/", false),
         ] {
             assert_eq!(scope(resource).covers_path(path), expected, "{resource} for {path}");
+        }
+    }
+
+    #[test]
+    fn a_scheme_does_not_count() {
+        assert_eq!(scope("sb%3A%2F%2Fh%2Feh"), scope("h/eh"));
+        assert_eq!(scope("amqps://h:5671/").host(), "h:5671");
+        assert_eq!(scope("amqps://h:5671/").path(), "");
+    }
+
+    #[test]
+    fn a_policy_opens_entities_in_any_letter_case() {
+        for (resource, path, expected) in [
+            ("h", "messages/devicebound", true),
+            ("sb://h/eh", "EH/ConsumerGroups/$Default/Partitions/0", true),
+            (
+                "sb://h/eh/consumergroups/$default",
+                "eh/ConsumerGroups/$Default/Partitions/0",
+                true,
+            ),
+            (
+                "sb://h/eh/ConsumerGroups/g/Partitions/1",
+                "eh/ConsumerGroups/g/Partitions/0",
+                false,
+            ),
+            ("sb://h/eh", "eh2/$management", false),
+            ("h/devices/d", "messages/devicebound", false),
+        ] {
+            assert_eq!(scope(resource).covers_entity(path), expected, "{resource} for {path}");
+        }
+    }
+
+    #[test]
+    fn a_resource_names_an_identity_in_one_way_or_two() {
+        for (resource, expected) in [
+            ("h/devices/d", &["d"][..]),
+            ("h%2FDevices%2Fd%2FModules%2Fm", &["d/m"]),
+            ("h%2Fdevices%2FDev%253A01", &["Dev%3A01", "Dev:01"]),
+            ("h%2Fdevices%2Fa%252Fb", &["a%2Fb"]),
+            ("h", &[]),
+            ("h/devices", &[]),
+            ("h/twins/d", &[]),
+            ("h/devices/d/modules", &[]),
+        ] {
+            let expected: Vec<IdentityId> = expected.iter().map(|text| id(text)).collect();
+            assert_eq!(scope(resource).identities(), expected, "{resource}");
         }
     }
 

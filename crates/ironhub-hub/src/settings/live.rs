@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use ironhub_model::HubSettings;
 use parking_lot::RwLock;
+use tokio::sync::watch;
 
 use super::authority::Authority;
 use crate::store::settings::SettingsDocument;
 
 /// Shared by everything that reads settings.
 #[derive(Debug)]
-pub(crate) struct LiveSettings(RwLock<InForce>);
+pub(crate) struct LiveSettings {
+    in_force: RwLock<InForce>,
+    version: watch::Sender<u64>,
+}
 
 #[derive(Debug)]
 struct InForce {
@@ -21,25 +25,34 @@ struct InForce {
 
 impl LiveSettings {
     pub(crate) fn new(document: SettingsDocument) -> Self {
-        Self(RwLock::new(InForce::from(document)))
+        Self {
+            version: watch::Sender::new(document.version),
+            in_force: RwLock::new(InForce::from(document)),
+        }
     }
 
     pub(crate) fn current(&self) -> Arc<HubSettings> {
-        Arc::clone(&self.0.read().settings)
+        Arc::clone(&self.in_force.read().settings)
     }
 
     /// The verified certificate authorities.
     pub(crate) fn authorities(&self) -> Arc<[Authority]> {
-        Arc::clone(&self.0.read().authorities)
+        Arc::clone(&self.in_force.read().authorities)
     }
 
     /// Puts a document in force unless a later one is: writers may come here in another order than they committed.
     pub(crate) fn set(&self, document: SettingsDocument) {
         let next = InForce::from(document);
-        let mut in_force = self.0.write();
+        let mut in_force = self.in_force.write();
         if next.version > in_force.version {
+            self.version.send_replace(next.version);
             *in_force = next;
         }
+    }
+
+    /// Changes with each document put in force.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
     }
 }
 
