@@ -92,6 +92,17 @@ pub const FAILED_CONNECT_DELAY_MAX: Duration = Duration::from_secs(5);
 /// A pair of address and identity is forgotten when it has not failed for so long.
 pub const FAILED_CONNECT_MEMORY: Duration = Duration::from_mins(1);
 
+/// Claims that one AMQP connection holds: Java multiplexes up to 1,000 devices.
+pub const AMQP_CLAIMS_PER_CONNECTION_MAX: usize = 2048;
+/// How long an AMQP connection may go on without any claim. Clients that were refused a token wait 30 s before the next.
+pub const AMQP_CLAIM_WAIT_MAX: Duration = Duration::from_mins(1);
+/// Messages that a client may send on an AMQP request link, such as `$cbs`, before the first is answered.
+pub const AMQP_REQUESTS_CREDIT: u32 = 100;
+/// Bytes of the tokens that are being looked at on one AMQP connection; as many as may wait before anybody is known.
+pub const AMQP_TOKENS_PENDING_BYTES_MAX: usize = 48 * 1024;
+/// How long a client may take to answer the end of its AMQP connection.
+pub const AMQP_CLOSE_WAIT_MAX: Duration = Duration::from_secs(2);
+
 /// Messages in one device's cloud-to-device queue, invisible ones included.
 pub const C2D_QUEUE_MESSAGES_MAX: u32 = 50;
 /// Time to live of a C2D or feedback message when the sender names none, and its bounds.

@@ -3,6 +3,7 @@
 //! Codes and names are those of the catalogue in the Azure documentation "Troubleshoot Azure IoT Hub error codes"; the
 //! HTTP status is the first three digits of a code.
 
+use ironhub_amqp::performative::{AmqpError, condition};
 use ironhub_hub::HubError;
 use ironhub_mqtt::packet::ConnectRefusal;
 
@@ -15,6 +16,8 @@ pub struct WireError {
     pub name: &'static str,
     /// The answer to an MQTT CONNECT that failed by this.
     pub connect: ConnectRefusal,
+    /// The AMQP error condition: the one by which the device SDKs tell what to do.
+    pub condition: &'static str,
 }
 
 impl WireError {
@@ -29,41 +32,131 @@ impl WireError {
 /// CONNECT is refused with 5 only where the device has not proved who it is, since that answer makes Python devices
 /// give up; all else is 3, which every SDK retries ("not authorized" and "server unavailable", MQTT 3.1.1, 3.2.2.3).
 pub fn wire_error(error: &HubError) -> WireError {
+    const ARGUMENT: &str = "com.microsoft:argument-error";
+    const QUOTA: &str = "com.microsoft:quota-exceeded";
+    const THROTTLED: &str = "com.microsoft:device-container-throttled";
     const DENIED: ConnectRefusal = ConnectRefusal::NotAuthorized;
     const LATER: ConnectRefusal = ConnectRefusal::ServerUnavailable;
-    let (code, name, connect) = match error {
-        HubError::Unauthorized(_) => (401_002, "IotHubUnauthorizedAccess", DENIED),
-        HubError::DeviceNotFound(_) => (404_001, "DeviceNotFound", DENIED),
-        HubError::ModuleNotFound(_) => (404_010, "ModuleNotFound", DENIED),
-        HubError::DeviceAlreadyExists(_) => (409_001, "DeviceAlreadyExists", LATER),
-        HubError::ModuleAlreadyExists(_) => (409_301, "ModuleAlreadyExistsOnDevice", LATER),
-        HubError::DeviceDisabled(_) => (403_012, "DeviceDisabled", LATER),
-        HubError::InvalidArgument(_) | HubError::QueryInvalid(_) => (400_004, "ArgumentInvalid", LATER),
-        HubError::ArgumentNull(_) => (400_005, "ArgumentNull", LATER),
-        HubError::Malformed(_) => (400_006, "IotHubFormatError", LATER),
-        HubError::PreconditionFailed => (412_001, "PreconditionFailed", LATER),
-        HubError::TooManyModules => (413_003, "TooManyModulesOnDevice", LATER),
-        HubError::TooManyDevices => (413_002, "TooManyDevices", LATER),
-        HubError::DefinedMultipleTimes(_) => (400_011, "DeviceDefinedMultipleTimes", LATER),
-        HubError::SystemModule(_) => (401_100, "SystemModuleModifyUnauthorizedAccess", LATER),
-        HubError::InvalidScope(_) => (400_028, "InvalidDeviceScope", LATER),
-        HubError::MessageTooLarge { .. } => (413_001, "MessageTooLarge", LATER),
-        HubError::QueueFull(_) => (403_004, "DeviceMaximumQueueDepthExceeded", LATER),
-        HubError::InvalidExpiry => (403_009, "InvalidMessageExpiryTime", LATER),
-        HubError::LockLost => (412_002, "DeviceMessageLockLost", LATER),
-        HubError::NotOnline { .. } => (404_103, "DeviceNotOnline", LATER),
-        HubError::MethodTimedOut { .. } => (504_101, "GatewayTimeout", LATER),
-        HubError::Disconnected => (404_104, "DeviceConnectionClosedRemotely", LATER),
-        HubError::TooManyInFlight => (403_800, "DeviceMaximumInflightMethodExceeded", LATER),
-        HubError::InvalidMethodResponse => (502_101, "InvalidResponseWhileProxying", LATER),
-        HubError::ConsumerGroupNotFound(_) => (404_000, "GenericNotFound", LATER),
-        HubError::PartitionNotFound => (503_003, "PartitionNotFound", LATER),
-        HubError::Busy => (503_005, "ServerBusy", LATER),
-        HubError::Throttled => (429_001, "ThrottlingException", LATER),
-        HubError::ShuttingDown => (503_001, "ServiceUnavailable", LATER),
-        HubError::Internal(_) => (500_001, "ServerError", LATER),
+    let (code, name, connect, condition) = match error {
+        HubError::Unauthorized(_) => (
+            401_002,
+            "IotHubUnauthorizedAccess",
+            DENIED,
+            condition::UNAUTHORIZED_ACCESS,
+        ),
+        HubError::DeviceNotFound(_) => (404_001, "DeviceNotFound", DENIED, condition::NOT_FOUND),
+        HubError::ModuleNotFound(_) => (404_010, "ModuleNotFound", DENIED, condition::NOT_FOUND),
+        HubError::DeviceAlreadyExists(_) => (
+            409_001,
+            "DeviceAlreadyExists",
+            LATER,
+            "com.microsoft:device-already-exists",
+        ),
+        HubError::ModuleAlreadyExists(_) => (
+            409_301,
+            "ModuleAlreadyExistsOnDevice",
+            LATER,
+            "com.microsoft:device-already-exists",
+        ),
+        HubError::DeviceDisabled(_) => (403_012, "DeviceDisabled", LATER, condition::NOT_FOUND),
+        HubError::InvalidArgument(_) | HubError::QueryInvalid(_) => (400_004, "ArgumentInvalid", LATER, ARGUMENT),
+        HubError::ArgumentNull(_) => (400_005, "ArgumentNull", LATER, ARGUMENT),
+        HubError::Malformed(_) => (400_006, "IotHubFormatError", LATER, ARGUMENT),
+        HubError::PreconditionFailed => (
+            412_001,
+            "PreconditionFailed",
+            LATER,
+            "com.microsoft:precondition-failed",
+        ),
+        HubError::TooManyModules => (413_003, "TooManyModulesOnDevice", LATER, QUOTA),
+        HubError::TooManyDevices => (413_002, "TooManyDevices", LATER, QUOTA),
+        HubError::DefinedMultipleTimes(_) => (400_011, "DeviceDefinedMultipleTimes", LATER, ARGUMENT),
+        HubError::SystemModule(_) => (
+            401_100,
+            "SystemModuleModifyUnauthorizedAccess",
+            LATER,
+            condition::UNAUTHORIZED_ACCESS,
+        ),
+        HubError::InvalidScope(_) => (400_028, "InvalidDeviceScope", LATER, ARGUMENT),
+        HubError::MessageTooLarge { .. } => (413_001, "MessageTooLarge", LATER, condition::MESSAGE_SIZE_EXCEEDED),
+        HubError::QueueFull(_) => (
+            403_004,
+            "DeviceMaximumQueueDepthExceeded",
+            LATER,
+            condition::RESOURCE_LIMIT_EXCEEDED,
+        ),
+        HubError::InvalidExpiry => (403_009, "InvalidMessageExpiryTime", LATER, ARGUMENT),
+        HubError::LockLost => (
+            412_002,
+            "DeviceMessageLockLost",
+            LATER,
+            "com.microsoft:message-lock-lost",
+        ),
+        HubError::NotOnline { .. } => (404_103, "DeviceNotOnline", LATER, condition::NOT_FOUND),
+        HubError::MethodTimedOut { .. } => (504_101, "GatewayTimeout", LATER, "com.microsoft:timeout"),
+        HubError::Disconnected => (
+            404_104,
+            "DeviceConnectionClosedRemotely",
+            LATER,
+            condition::DETACH_FORCED,
+        ),
+        HubError::TooManyInFlight => (403_800, "DeviceMaximumInflightMethodExceeded", LATER, THROTTLED),
+        HubError::InvalidMethodResponse => (
+            502_101,
+            "InvalidResponseWhileProxying",
+            LATER,
+            condition::INTERNAL_ERROR,
+        ),
+        HubError::ConsumerGroupNotFound(_) => (404_000, "GenericNotFound", LATER, condition::NOT_FOUND),
+        HubError::PartitionNotFound => (
+            503_003,
+            "PartitionNotFound",
+            LATER,
+            "com.microsoft:argument-out-of-range",
+        ),
+        HubError::Busy => (503_005, "ServerBusy", LATER, "amqp:resource-locked"),
+        HubError::Throttled => (429_001, "ThrottlingException", LATER, THROTTLED),
+        HubError::ShuttingDown => (503_001, "ServiceUnavailable", LATER, condition::DETACH_FORCED),
+        HubError::Internal(_) => (500_001, "ServerError", LATER, condition::INTERNAL_ERROR),
     };
-    WireError { code, name, connect }
+    WireError {
+        code,
+        name,
+        connect,
+        condition,
+    }
+}
+
+/// The same over AMQP.
+pub(crate) fn amqp_error(error: &HubError) -> AmqpError {
+    AmqpError::new(wire_error(error).condition, description(error))
+}
+
+/// The same on a link of the Event Hubs-compatible endpoint, whose clients know other words for "come again later".
+#[allow(dead_code, reason = "for the nodes to come")]
+pub(crate) fn event_hubs_error(error: &HubError) -> AmqpError {
+    if let HubError::Busy | HubError::Throttled | HubError::TooManyInFlight = error {
+        return AmqpError::new("com.microsoft:server-busy", description(error));
+    }
+    amqp_error(error)
+}
+
+/// There is nothing at an address. Event Hubs clients know it by these very words.
+pub(crate) fn entity_not_found(address: &str) -> AmqpError {
+    let text = format!("The messaging entity '{address}' could not be found.");
+    AmqpError::new(condition::NOT_FOUND, text)
+}
+
+/// What the peer may read: nothing of why it was refused, nothing of the hub's inside.
+fn description(error: &HubError) -> String {
+    if let HubError::Unauthorized(_) = error {
+        return "Unauthorized access.".into();
+    }
+    match error {
+        HubError::Internal(_) => "The hub has failed; the log of the hub says more.".into(),
+        HubError::ConsumerGroupNotFound(name) => format!("The messaging entity '{name}' could not be found."),
+        error => error.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@
 //! peer sends costs at most its own connection: every size and every wait has a limit in `ironhub_model::limits`, and
 //! a panic in a connection's task is contained, logged and counted.
 
+pub mod amqp;
 pub mod error;
+mod failed_connects;
 pub mod faults;
 pub mod http;
 pub mod https;

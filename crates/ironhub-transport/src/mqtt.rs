@@ -7,7 +7,6 @@ mod acks;
 mod c2d;
 mod connect;
 mod end;
-mod failed_connects;
 mod operations;
 mod session;
 mod state;
@@ -22,6 +21,7 @@ use ironhub_hub::{Hub, Ports};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::{debug, info};
 
+use crate::failed_connects::FailedConnects;
 use crate::faults::{Faults, break_packets};
 use crate::listener::{Drain, Service};
 use crate::log_limit::LogLimit;
@@ -30,7 +30,6 @@ use crate::socket::Socket;
 use crate::websocket::{SubProtocol, WebSocketService, WebSocketStream};
 use connect::Door;
 use end::End;
-use failed_connects::FailedConnects;
 use session::Session;
 use wire::Wire;
 
@@ -117,6 +116,8 @@ impl<P: Ports> WebSocketService for MqttService<P> {
     async fn serve(self: Arc<Self>, protocol: SubProtocol, stream: WebSocketStream<Socket>, peer: Peer, drain: Drain) {
         match protocol {
             SubProtocol::Mqtt => self.accept(stream, peer, drain).await,
+            // It ends at once: this service alone does not speak AMQP.
+            SubProtocol::Amqp => {}
         }
     }
 }

@@ -1,5 +1,6 @@
 //! WebSocket (RFC 6455) as a byte stream: how devices get through firewalls.
 
+mod both;
 mod frame;
 mod handshake;
 mod stream;
@@ -7,6 +8,7 @@ mod stream;
 use std::future::Future;
 use std::sync::Arc;
 
+pub use both::MqttAndAmqp;
 pub(crate) use handshake::{Upgrade, accept, is_path, take_stream};
 pub use stream::WebSocketStream;
 
@@ -19,6 +21,8 @@ use crate::socket::Socket;
 pub enum SubProtocol {
     /// `mqtt`.
     Mqtt,
+    /// `AMQPWSB10`.
+    Amqp,
 }
 
 /// Serves upgraded connections.

@@ -70,6 +70,11 @@ impl Responder {
         self.held = waiting;
     }
 
+    /// Whether replies wait for credit or room.
+    pub fn has_held(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// Settles the request and replies to it, in this order: uamqp wants to see its request accepted first.
     pub fn reply(
         &mut self,

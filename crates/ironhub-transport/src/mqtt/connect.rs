@@ -13,10 +13,10 @@ use tokio::time::{sleep, timeout};
 use tracing::info;
 
 use super::end::End;
-use super::failed_connects::FailedConnects;
 use super::will::Will;
 use super::wire::{Moved, Wire};
 use crate::error::wire_error;
+use crate::failed_connects::FailedConnects;
 use crate::listener::Drain;
 use crate::log_limit::LogLimit;
 use crate::peer::Peer;

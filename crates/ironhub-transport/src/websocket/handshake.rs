@@ -23,12 +23,13 @@ pub(crate) struct Upgrade {
     pub(crate) pending: OnUpgrade,
 }
 
-/// The path of Azure IoT Hub's WebSocket endpoint. A query such as `iothub-no-client-cert=true` means nothing here: the
+/// The paths of Azure's WebSocket endpoints: the IoT SDKs', and the Event Hubs SDKs', which uamqp takes for a hub as well.
+/// Either serves everything. A query such as `iothub-no-client-cert=true` means nothing here: the
 /// handshake that it is about has taken place.
 pub(crate) fn is_path(path: &str) -> bool {
     matches!(
         path.strip_suffix('/').unwrap_or(path),
-        "/$iothub/websocket" | "/%24iothub/websocket"
+        "/$iothub/websocket" | "/%24iothub/websocket" | "/$servicebus/websocket" | "/%24servicebus/websocket"
     )
 }
 
@@ -77,9 +78,12 @@ fn negotiate(method: &Method, headers: &HeaderMap) -> Result<(SubProtocol, Answe
 /// The first sub-protocol offered that the hub speaks, and how the client spells it: the C SDK writes `MQTT` and wants
 /// its own letters back (RFC 6455, section 4.2.2).
 fn sub_protocol(headers: &HeaderMap) -> Option<(SubProtocol, &str)> {
-    tokens(headers, &SEC_WEBSOCKET_PROTOCOL)
-        .find(|offered| offered.eq_ignore_ascii_case("mqtt"))
-        .map(|spelling| (SubProtocol::Mqtt, spelling))
+    let known = [("mqtt", SubProtocol::Mqtt), ("AMQPWSB10", SubProtocol::Amqp)];
+    tokens(headers, &SEC_WEBSOCKET_PROTOCOL).find_map(|spelling| {
+        let mut known = known.into_iter();
+        let (_, protocol) = known.find(|(name, _)| spelling.eq_ignore_ascii_case(name))?;
+        Some((protocol, spelling))
+    })
 }
 
 /// What proves that the server has understood (RFC 6455, section 4.2.2, step 5.4). A key is 16 bytes in base64.
@@ -138,6 +142,7 @@ mod tests {
         check(&[], Ok("mqtt"));
         check(&[("sec-websocket-protocol", "MQTT")], Ok("MQTT"));
         check(&[("sec-websocket-protocol", "mqttv3.1, Mqtt")], Ok("Mqtt"));
+        check(&[("sec-websocket-protocol", "AMQPWSB10")], Ok("AMQPWSB10"));
         check(&[("sec-websocket-protocol", "mqttv3.1")], Err(400));
         check(&[("sec-websocket-version", "8")], Err(426));
         check(&[("sec-websocket-key", "c2hvcnQ=")], Err(400));
@@ -158,7 +163,13 @@ mod tests {
 
     #[test]
     fn paths() {
-        let found = ["/$iothub/websocket", "/$iothub/websocket/", "/%24iothub/websocket"];
+        let found = [
+            "/$iothub/websocket",
+            "/$iothub/websocket/",
+            "/%24iothub/websocket",
+            "/$servicebus/websocket",
+            "/$servicebus/websocket/",
+        ];
         assert!(found.into_iter().all(is_path));
         let unknown = ["/$iothub/websocket/x", "/$iothub/websockets", "/", "/iothub/websocket"];
         assert!(!unknown.into_iter().any(is_path));

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 /// Remembers who failed lately, by address and client ID. The Node SDK tries about three times a second for ever, and a
 /// device with a wrong key shall not take the time of others.
 #[derive(Debug, Default)]
-pub(super) struct FailedConnects {
+pub(crate) struct FailedConnects {
     /// Client IDs are remembered by hash: strangers choose them, up to 64 KiB long.
     hasher: RandomState,
     failures: Mutex<Failures>,
@@ -30,13 +30,13 @@ struct Failure {
 
 impl FailedConnects {
     /// It failed now. Returns how long its answer has to wait.
-    pub(super) fn add(&self, address: IpAddr, client_id: &str) -> Duration {
+    pub(crate) fn add(&self, address: IpAddr, client_id: &str) -> Duration {
         let who = (address, self.hasher.hash_one(client_id));
         add(&mut self.failures.lock(), who, Instant::now())
     }
 
     /// It has succeeded.
-    pub(super) fn forget(&self, address: IpAddr, client_id: &str) {
+    pub(crate) fn forget(&self, address: IpAddr, client_id: &str) {
         let who = (address, self.hasher.hash_one(client_id));
         self.failures.lock().remove(&who);
     }

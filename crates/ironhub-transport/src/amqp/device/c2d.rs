@@ -1,0 +1,1 @@
+//! Cloud-to-device messages to the device.

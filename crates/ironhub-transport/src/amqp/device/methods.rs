@@ -1,0 +1,1 @@
+//! Direct methods: calls to the device and its answers.

@@ -1,0 +1,1 @@
+//! The twin: requests of the device, and changes of its desired properties.
