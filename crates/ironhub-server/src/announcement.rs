@@ -28,11 +28,16 @@ pub struct Announcement {
 pub struct BoundPorts {
     /// MQTT over TLS.
     pub mqtt: u16,
+    /// AMQP over TLS.
+    pub amqp: u16,
     /// HTTPS and WebSocket.
     pub https: u16,
     /// MQTT without TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mqtt_plain: Option<u16>,
+    /// AMQP without TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amqp_plain: Option<u16>,
     /// Health, metrics and the CA.
     pub health: u16,
 }
@@ -105,12 +110,12 @@ impl Announcement {
         // Writing to a string cannot fail.
         let _ = write!(
             text,
-            "IronHub is ready: {host}  MQTT {}  HTTPS and WebSocket {}",
-            ports.mqtt, ports.https
+            "IronHub is ready: {host}  MQTT {}  AMQP {}  HTTPS and WebSocket {}",
+            ports.mqtt, ports.amqp, ports.https
         );
-        let _ = ports
-            .mqtt_plain
-            .map(|port| write!(text, "  plain MQTT {port} (loopback)"));
+        for (name, port) in [("MQTT", ports.mqtt_plain), ("AMQP", ports.amqp_plain)] {
+            let _ = port.map(|port| write!(text, "  plain {name} {port} (loopback)"));
+        }
         let _ = writeln!(
             text,
             "\nHealth   http://localhost:{}/health  (/metrics, /ca.pem)\n",
@@ -176,8 +181,10 @@ mod tests {
             host_name: "localhost".into(),
             ports: BoundPorts {
                 mqtt: 8883,
+                amqp: 5671,
                 https: 443,
                 mqtt_plain: Some(1883),
+                amqp_plain: None,
                 health: 9600,
             },
             health_url: "http://localhost:9600/health".into(),
@@ -196,7 +203,7 @@ mod tests {
         assert_eq!(json["host_name"], "localhost");
         assert_eq!(
             json["ports"],
-            serde_json::json!({"mqtt": 8883, "https": 443, "mqtt_plain": 1883, "health": 9600})
+            serde_json::json!({"mqtt": 8883, "amqp": 5671, "https": 443, "mqtt_plain": 1883, "health": 9600})
         );
         assert_eq!(json["ca_file"], "/ca/ca.pem");
         let strings = &json["connection_strings"];

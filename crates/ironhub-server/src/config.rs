@@ -29,12 +29,16 @@ pub struct Listeners {
     pub address: IpAddr,
     /// MQTT over TLS; Microsoft's SDKs insist on 8883.
     pub mqtt: u16,
+    /// AMQP over TLS; Microsoft's SDKs and tools insist on 5671.
+    pub amqp: u16,
     /// HTTPS and WebSocket; Microsoft's SDKs insist on 443.
     pub https: u16,
     /// What to try when `https` is refused for want of rights; none means to fail.
     pub https_fallback: Option<u16>,
     /// MQTT without TLS, loopback peers only; none means no such listener.
     pub mqtt_plain: Option<u16>,
+    /// AMQP without TLS, loopback peers only, for Event Hubs clients in emulator mode; none means no such listener.
+    pub amqp_plain: Option<u16>,
     /// The address of the health listener.
     pub health_address: IpAddr,
     /// Health, metrics and the CA over plain HTTP.
@@ -130,9 +134,11 @@ impl Default for Listeners {
         Self {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             mqtt: 8883,
+            amqp: 5671,
             https: 443,
             https_fallback: Some(8443),
             mqtt_plain: Some(1883),
+            amqp_plain: Some(5672),
             health_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             health: 9600,
         }
@@ -156,9 +162,11 @@ impl ServerConfig {
         Self {
             listeners: Listeners {
                 mqtt: 0,
+                amqp: 0,
                 https: 0,
                 https_fallback: None,
                 mqtt_plain: Some(0),
+                amqp_plain: Some(0),
                 health: 0,
                 ..Listeners::default()
             },

@@ -15,8 +15,10 @@ use crate::server::StartError;
 /// The ports of a hub, bound and not yet served.
 pub(crate) struct Bound {
     pub(crate) mqtt: Listener,
+    pub(crate) amqp: Listener,
     pub(crate) https: Listener,
     pub(crate) mqtt_plain: Option<Listener>,
+    pub(crate) amqp_plain: Option<Listener>,
     pub(crate) health: Listener,
 }
 
@@ -35,31 +37,35 @@ impl Bound {
             peers,
             admissions: Arc::clone(&admissions),
         };
-        let mqtt_tls = tls::server_config(Arc::clone(&certificates), Alpn::None)?;
+        let plain_tls = tls::server_config(Arc::clone(&certificates), Alpn::None)?;
         let https_tls = tls::server_config(certificates, Alpn::Http11)?;
         let listeners = &config.listeners;
 
-        let mqtt = bind(
-            "mqtt-port",
-            listeners.address,
-            listeners.mqtt,
-            options("mqtt", Some(mqtt_tls), peers),
-        );
-        let mqtt = mqtt.await?;
-        let https = bind_https(config, options("https", Some(https_tls), peers)).await?;
-        let mqtt_plain = match listeners.mqtt_plain {
-            None => None,
+        let bind_tls = async |key, name, port| {
+            let options = options(name, Some(Arc::clone(&plain_tls)), peers);
+            bind(key, listeners.address, port, options).await
+        };
+        let bind_plain = async |key, name, port: Option<u16>| match port {
+            None => Ok(None),
             Some(port) => {
-                let options = options("mqtt-plain", None, PeerPolicy::LoopbackOnly);
-                Some(bind("plain-mqtt-port", listeners.address, port, options).await?)
+                let options = options(name, None, PeerPolicy::LoopbackOnly);
+                bind(key, listeners.address, port, options).await.map(Some)
             }
         };
+
+        let mqtt = bind_tls("mqtt-port", "mqtt", listeners.mqtt).await?;
+        let amqp = bind_tls("amqp-port", "amqp", listeners.amqp).await?;
+        let https = bind_https(config, options("https", Some(https_tls), peers)).await?;
+        let mqtt_plain = bind_plain("plain-mqtt-port", "mqtt-plain", listeners.mqtt_plain).await?;
+        let amqp_plain = bind_plain("plain-amqp-port", "amqp-plain", listeners.amqp_plain).await?;
         let options = options("health", None, PeerPolicy::Any);
         let health = bind("health-port", listeners.health_address, listeners.health, options).await?;
         Ok(Self {
             mqtt,
+            amqp,
             https,
             mqtt_plain,
+            amqp_plain,
             health,
         })
     }
@@ -68,8 +74,10 @@ impl Bound {
     pub(crate) fn ports(&self) -> BoundPorts {
         BoundPorts {
             mqtt: self.mqtt.address().port(),
+            amqp: self.amqp.address().port(),
             https: self.https.address().port(),
             mqtt_plain: self.mqtt_plain.as_ref().map(|listener| listener.address().port()),
+            amqp_plain: self.amqp_plain.as_ref().map(|listener| listener.address().port()),
             health: self.health.address().port(),
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ironhub_hub::ports::Clock;
 use ironhub_hub::{Hub, HubConfig, HubError};
 use ironhub_model::AccessPolicy;
+use ironhub_transport::amqp::AmqpService;
 use ironhub_transport::faults::{Faults, break_requests};
 use ironhub_transport::http::{AllowedOrigins, HttpService};
 use ironhub_transport::https::{self, HttpsOptions, NodeOptions};
@@ -16,7 +17,7 @@ use ironhub_transport::mqtt::MqttService;
 use ironhub_transport::peer::Peer;
 use ironhub_transport::socket::Socket;
 use ironhub_transport::tls::{Certificates, InvalidChain};
-use ironhub_transport::websocket::{SubProtocol, WebSocketService, WebSocketStream};
+use ironhub_transport::websocket::{MqttAndAmqp, SubProtocol, WebSocketService, WebSocketStream};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -162,20 +163,29 @@ impl Server {
     fn serve(&mut self, bound: Bound) {
         let faults = Faults::new(self.config.faults.clone());
         let mqtt = MqttService::broken(self.hub.clone(), faults.clone());
+        let amqp = AmqpService::broken(self.hub.clone(), faults.clone());
         let hosts = self.hub.info().host_names.clone();
         let origins = AllowedOrigins::new(hosts, self.config.allowed_origins.clone());
         let router = break_requests(https::router(self.hub.clone(), HttpsOptions::default()), faults);
-        let api = HttpService::new(router, origins, Arc::clone(&mqtt));
+        let web_sockets = MqttAndAmqp {
+            mqtt: Arc::clone(&mqtt),
+            amqp: Arc::clone(&amqp),
+        };
+        let api = HttpService::new(router, origins, Arc::new(web_sockets));
         let node = HttpService::new(
             https::node_router(self.node_options()),
             AllowedOrigins::default(),
             Arc::new(NoWebSockets),
         );
         self.run(bound.mqtt, Arc::clone(&mqtt));
+        self.run(bound.amqp, Arc::clone(&amqp));
         self.run(bound.https, Arc::new(api));
         self.run(bound.health, Arc::new(node));
         if let Some(listener) = bound.mqtt_plain {
             self.run(listener, mqtt);
+        }
+        if let Some(listener) = bound.amqp_plain {
+            self.run(listener, amqp);
         }
     }
 
@@ -197,7 +207,7 @@ impl Server {
     }
 }
 
-/// The plain port upgrades nothing: a stream that is meant for MQTT ends at once.
+/// The plain port upgrades nothing: a stream that is meant for another protocol ends at once.
 struct NoWebSockets;
 
 impl WebSocketService for NoWebSockets {

@@ -45,7 +45,18 @@ impl HubProcess {
                 "--https-port",
                 "0",
             ])
-            .args(["--plain-mqtt-port", "0", "--health-port", "0", "--log", "warn"])
+            .args([
+                "--amqp-port",
+                "0",
+                "--plain-amqp-port",
+                "0",
+                "--plain-mqtt-port",
+                "0",
+                "--health-port",
+                "0",
+                "--log",
+                "warn",
+            ])
             .args([
                 "--data-dir".as_ref(),
                 path("data").as_os_str(),

@@ -45,6 +45,9 @@ pub(crate) struct ServeArgs {
     /// MQTT over TLS; 0 picks a free port, here and below
     #[arg(long, env = "IRONHUB_MQTT_PORT", value_name = "PORT", default_value_t = 8883)]
     pub(crate) mqtt_port: u16,
+    /// AMQP over TLS
+    #[arg(long, env = "IRONHUB_AMQP_PORT", value_name = "PORT", default_value_t = 5671)]
+    pub(crate) amqp_port: u16,
     /// HTTPS and WebSocket; without this flag 8443 is tried when 443 is refused
     #[arg(long, env = "IRONHUB_HTTPS_PORT", value_name = "PORT")]
     pub(crate) https_port: Option<u16>,
@@ -54,6 +57,12 @@ pub(crate) struct ServeArgs {
     /// No MQTT without TLS
     #[arg(long, env = "IRONHUB_NO_PLAIN_MQTT")]
     pub(crate) no_plain_mqtt: bool,
+    /// AMQP without TLS, loopback peers only: for Event Hubs clients with `UseDevelopmentEmulator=true`
+    #[arg(long, env = "IRONHUB_PLAIN_AMQP_PORT", value_name = "PORT", default_value_t = 5672)]
+    pub(crate) plain_amqp_port: u16,
+    /// No AMQP without TLS
+    #[arg(long, env = "IRONHUB_NO_PLAIN_AMQP")]
+    pub(crate) no_plain_amqp: bool,
     /// Health, metrics and the CA over plain HTTP
     #[arg(long, env = "IRONHUB_HEALTH_PORT", value_name = "PORT", default_value_t = 9600)]
     pub(crate) health_port: u16,
@@ -156,9 +165,11 @@ impl ServeArgs {
         Listeners {
             address,
             mqtt: self.mqtt_port,
+            amqp: self.amqp_port,
             https: self.https_port.unwrap_or(443),
             https_fallback: self.https_port.is_none().then_some(8443),
             mqtt_plain: (self.dev && !self.no_plain_mqtt).then_some(self.plain_mqtt_port),
+            amqp_plain: (self.dev && !self.no_plain_amqp).then_some(self.plain_amqp_port),
             health_address: self.health_listen.unwrap_or(loopback),
             health: self.health_port,
         }

@@ -121,7 +121,18 @@ impl Home {
                 "--https-port",
                 "0",
             ])
-            .args(["--plain-mqtt-port", "0", "--health-port", "0", "--log", "info"])
+            .args([
+                "--amqp-port",
+                "0",
+                "--plain-amqp-port",
+                "0",
+                "--plain-mqtt-port",
+                "0",
+                "--health-port",
+                "0",
+                "--log",
+                "info",
+            ])
             .args(["--data-dir".into(), path("data"), "--ca-dir".into(), path("ca")])
             .args([
                 "--seed".into(),
