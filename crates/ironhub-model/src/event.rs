@@ -25,6 +25,11 @@ impl SequenceNumber {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Offset(pub SequenceNumber);
 
+/// Lets a reader of a partition displace others: no reader with a lower level, and none without a level, reads beside it.
+/// Event Hubs calls it epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OwnerLevel(pub i64);
+
 impl Offset {
     /// Reads an offset back.
     pub fn parse(text: &str) -> Option<Self> {
@@ -45,6 +50,12 @@ impl fmt::Display for SequenceNumber {
 }
 
 impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for OwnerLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

@@ -26,7 +26,7 @@ pub use access_policy::{AccessPolicy, Permission, Permissions};
 pub use authentication::{Authentication, AuthenticationType};
 pub use c2d::{C2dDelivery, LockToken};
 pub use connection_string::ConnectionString;
-pub use event::{ConsumerGroup, EventSource, Offset, PartitionId, SequenceNumber};
+pub use event::{ConsumerGroup, EventSource, Offset, OwnerLevel, PartitionId, SequenceNumber};
 pub use feedback::{AckRequest, FeedbackBatch, FeedbackRecord, FeedbackStatus};
 pub use identity::{DeviceId, DeviceIdentity, DeviceStatus, Etag, GenerationId, IdentityId, ModuleId, ModuleIdentity};
 pub use message::{C2dMessage, D2cMessage, SystemProperties};

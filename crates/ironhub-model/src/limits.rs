@@ -195,6 +195,9 @@ pub const PARTITIONS_DEFAULT: u32 = 4;
 /// Consumer groups of the built-in endpoint, `$Default` included.
 pub const CONSUMER_GROUPS_MAX: usize = 20;
 
+/// Readers of one partition in one consumer group at a time that have no owner level; with one there is a single reader.
+pub const EVENT_RECEIVERS_WITHOUT_LEVEL_MAX: usize = 5;
+
 /// Devices and modules of one hub together, unless configured.
 pub const IDENTITIES_MAX: u64 = 1_000_000;
 /// Certificates that a peer may present, the leaf included: as many as are looked at.

@@ -1,0 +1,11 @@
+//! Readers of the Event Hubs-compatible endpoint: where they begin, what they get, what they are told when they may not.
+
+mod delivery;
+mod reader;
+mod refusal;
+mod start;
+
+pub use delivery::{RuntimeMetrics, StoredParts, write_event};
+pub use reader::ReaderOptions;
+pub use refusal::{consumer_group_removed, displaced, level_too_low, no_such_partition, owned, too_many_readers};
+pub use start::{StartPosition, start_position};
