@@ -14,6 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::auth::CredentialsCache;
 use crate::connections::LinkTable;
 use crate::error::HubError;
+use crate::events::Receivers;
 use crate::events::connection_state::EventNumbers;
 use crate::hub::{Health, HubInfo, Parts};
 use crate::outbox::Outbox;
@@ -37,6 +38,7 @@ pub(crate) struct Core<P: Ports> {
     pub(crate) turns: Turns,
     pub(crate) links: LinkTable,
     pub(crate) event_numbers: EventNumbers,
+    pub(crate) receivers: Arc<Receivers>,
     pub(crate) outbox: Outbox,
     pub(crate) methods: methods::InFlight,
     pub(crate) c2d: c2d::Locks,
@@ -89,6 +91,7 @@ impl<P: Ports> Core<P> {
             turns: Turns::default(),
             links: LinkTable::default(),
             event_numbers: EventNumbers::default(),
+            receivers: Arc::default(),
             outbox: Outbox::default(),
             methods: methods::InFlight::default(),
             c2d: c2d::Locks::default(),
@@ -112,9 +115,13 @@ impl<P: Ports> Core<P> {
     /// Commits and remembers whether the store can write, which health tells.
     pub(crate) async fn commit(&self, commit: Commit) -> Result<Vec<Option<Rev>>, CommitError> {
         let has_events = !commit.outbox.is_empty();
+        let has_feedback = feedback::has_report(&commit);
         let result = self.state.commit(commit).await;
         if has_events {
             self.outbox.wake();
+        }
+        if has_feedback && result.is_ok() {
+            self.feedback.wake();
         }
         let trouble = match &result {
             Err(CommitError::Store(error @ (StoreError::NoSpace(_) | StoreError::Damaged(_)))) => {

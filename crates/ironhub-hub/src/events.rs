@@ -2,14 +2,17 @@
 
 pub(crate) mod connection_state;
 pub(crate) mod notice;
+mod receivers;
 pub mod stored_form;
 
-use ironhub_model::{ConsumerGroup, PartitionId, SequenceNumber};
+use ironhub_model::{ConsumerGroup, HubSettings, PartitionId, SequenceNumber};
 
 use crate::core::service;
 use crate::error::HubError;
 use crate::ports::{Bounds, EventLog, LogRecord, Ports, Start};
 
+pub(crate) use receivers::Receivers;
+pub use receivers::{EventCursor, Receiver, ReceiverLost, ReceiverRefused};
 pub use stored_form::{StoredEvent, StoredFormError};
 
 /// Names of message annotations, as readers of the built-in endpoint know them.
@@ -49,9 +52,7 @@ impl<P: Ports> Events<P> {
 
     /// Is there a consumer group of this name? `$Default` always; letter case does not matter.
     pub fn has_consumer_group(&self, name: &str) -> bool {
-        let configured = || self.core.settings.current();
-        name.eq_ignore_ascii_case(ConsumerGroup::DEFAULT)
-            || configured().consumer_groups.iter().any(|group| group.is_named(name))
+        has_consumer_group(&self.core.settings.current(), name)
     }
 
     /// What a partition holds now.
@@ -69,8 +70,13 @@ impl<P: Ports> Events<P> {
         Ok(self.core.log.read(partition, from, bytes_max).await?)
     }
 
-    /// Resolves when the partition holds, or has held, an event after `sequence`.
+    /// Resolves when the partition holds, or has held, the event `sequence`.
     pub async fn wait(&self, partition: PartitionId, sequence: SequenceNumber) -> Result<(), HubError> {
         Ok(self.core.log.wait(partition, sequence).await?)
     }
+}
+
+fn has_consumer_group(settings: &HubSettings, name: &str) -> bool {
+    let mut configured = settings.consumer_groups.iter();
+    name.eq_ignore_ascii_case(ConsumerGroup::DEFAULT) || configured.any(|group| group.is_named(name))
 }

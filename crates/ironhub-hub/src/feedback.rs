@@ -1,6 +1,7 @@
 //! Reports on what became of cloud-to-device messages, read in batches by the back end.
 
 mod batches;
+mod reader;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +11,14 @@ use ironhub_model::{DeviceId, FeedbackBatch, FeedbackRecord, FeedbackStatus, Loc
 use tokio::time::Instant;
 
 pub(crate) use batches::Batches;
+pub use reader::FeedbackReader;
 
 use crate::c2d::Receipt;
 use crate::core::{Core, service};
 use crate::error::HubError;
 use crate::ports::{Commit, CommitError, Mail, MailId, MailOp, Ports, StateStore};
 use crate::random;
-use crate::store::c2d::{QueuedFeedback, feedback_key};
+use crate::store::c2d::{QueuedFeedback, feedback_key, is_feedback};
 
 /// How often a look at the mailbox is begun anew because it changed meanwhile.
 const LOOKS_MAX: u32 = 64;
@@ -60,6 +62,11 @@ impl<P: Ports> Feedback<P> {
         Err(HubError::Busy)
     }
 
+    /// A reader that waits for batches, and gives back what it has when it goes.
+    pub fn reader(&self) -> FeedbackReader<P> {
+        FeedbackReader::new(self)
+    }
+
     /// The reader has the batch: its reports are gone.
     pub async fn complete(&self, token: &LockToken) -> Result<(), HubError> {
         let (core, token) = (Arc::clone(&self.core), *token);
@@ -85,6 +92,12 @@ impl<P: Ports> Feedback<P> {
             })
             .await
     }
+}
+
+/// Does this commit bring a report?
+pub(crate) fn has_report(commit: &Commit) -> bool {
+    let is_report = |op: &MailOp| matches!(op, MailOp::Push { mailbox, .. } if is_feedback(mailbox));
+    commit.mail.iter().any(is_report)
 }
 
 /// The mail that reports on a message to this device.

@@ -143,6 +143,7 @@ async fn change<P: Ports>(
         if core.swapped(commit).await? {
             let etag = document.etag();
             core.settings.set(document);
+            core.receivers.end_removed_groups(&core.settings);
             core.recheck_all_links().await;
             return Ok(etag);
         }

@@ -4,13 +4,18 @@ use std::collections::{HashMap, HashSet};
 
 use ironhub_model::LockToken;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::ports::MailId;
 
 /// The batches that readers have.
 #[derive(Debug, Default)]
-pub(crate) struct Batches(Mutex<Out>);
+pub(crate) struct Batches {
+    out: Mutex<Out>,
+    /// Told when a report may have become free, and when a batch has ended.
+    changed: watch::Sender<()>,
+}
 
 #[derive(Debug, Default)]
 struct Out {
@@ -36,25 +41,39 @@ pub(super) struct Settling<'a> {
 }
 
 impl Batches {
+    /// A report has come.
+    pub(crate) fn wake(&self) {
+        self.changed.send_replace(());
+    }
+
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Does anybody have this batch?
+    pub(super) fn is_out(&self, token: &LockToken) -> bool {
+        self.out.lock().by_token.contains_key(token)
+    }
+
     pub(super) fn removals(&self) -> u64 {
-        self.0.lock().removals
+        self.out.lock().removals
     }
 
     pub(super) fn locked(&self) -> usize {
-        self.0.lock().locked.len()
+        self.out.lock().locked.len()
     }
 
     pub(super) fn is_locked(&self, id: MailId) -> bool {
-        self.0.lock().locked.contains(&id)
+        self.out.lock().locked.contains(&id)
     }
 
     pub(super) fn count_removal(&self) {
-        self.0.lock().removals += 1;
+        self.out.lock().removals += 1;
     }
 
     /// Locks a batch, if nothing was removed since `removals` and nobody else has any of it.
     pub(super) fn lock(&self, token: LockToken, ids: Vec<MailId>, until: Instant, removals: u64) -> bool {
-        let mut out = self.0.lock();
+        let mut out = self.out.lock();
         if out.removals != removals || ids.iter().any(|id| out.locked.contains(id)) {
             return false;
         }
@@ -70,7 +89,7 @@ impl Batches {
 
     /// `None` when the token locks nothing any more.
     pub(super) fn settle(&self, token: &LockToken) -> Option<Settling<'_>> {
-        let mut out = self.0.lock();
+        let mut out = self.out.lock();
         let batch = out.by_token.get_mut(token)?;
         if batch.is_settling || batch.until <= Instant::now() {
             return None;
@@ -85,7 +104,7 @@ impl Batches {
 
     pub(super) fn settle_timed_out(&self) -> Vec<Settling<'_>> {
         let now = Instant::now();
-        let mut out = self.0.lock();
+        let mut out = self.out.lock();
         let late = out.by_token.iter_mut();
         late.filter(|(_, batch)| !batch.is_settling && batch.until <= now)
             .map(|(token, batch)| {
@@ -112,18 +131,20 @@ impl Settling<'_> {
     }
 
     fn forget(&self) {
-        let mut out = self.batches.0.lock();
+        let mut out = self.batches.out.lock();
         if let Some(batch) = out.by_token.remove(&self.token) {
             for id in batch.ids {
                 out.locked.remove(&id);
             }
         }
+        drop(out);
+        self.batches.wake();
     }
 }
 
 impl Drop for Settling<'_> {
     fn drop(&mut self) {
-        if let Some(batch) = self.batches.0.lock().by_token.get_mut(&self.token) {
+        if let Some(batch) = self.batches.out.lock().by_token.get_mut(&self.token) {
             batch.is_settling = false;
         }
     }

@@ -8,6 +8,7 @@ use crate::error::HubError;
 use crate::ports::{Key, Mail};
 
 const PREFIX: &str = "c2d/";
+const FEEDBACK: &str = "feedback";
 
 /// A message in its device's queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,7 +47,11 @@ pub(crate) fn device_of(mailbox: &Key) -> Option<DeviceId> {
 
 /// The one mailbox of reports.
 pub(crate) fn feedback_key() -> Key {
-    Key::new("feedback")
+    Key::new(FEEDBACK)
+}
+
+pub(crate) fn is_feedback(mailbox: &Key) -> bool {
+    mailbox.as_str() == FEEDBACK
 }
 
 impl QueuedMessage {

@@ -5,6 +5,10 @@ mod c2d;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
+mod feedback;
+#[cfg(test)]
 mod methods;
 #[cfg(test)]
 mod outbox;

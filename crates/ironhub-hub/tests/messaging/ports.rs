@@ -299,7 +299,7 @@ impl EventLog for MemLog {
     async fn wait(&self, partition: PartitionId, sequence: SequenceNumber) -> Result<(), LogError> {
         loop {
             let grown = self.grown.notified();
-            if self.bounds(partition)?.next > sequence.next() {
+            if self.bounds(partition)?.next > sequence {
                 return Ok(());
             }
             grown.await;
