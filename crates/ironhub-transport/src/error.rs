@@ -133,7 +133,6 @@ pub(crate) fn amqp_error(error: &HubError) -> AmqpError {
 }
 
 /// The same on a link of the Event Hubs-compatible endpoint, whose clients know other words for "come again later".
-#[allow(dead_code, reason = "for the nodes to come")]
 pub(crate) fn event_hubs_error(error: &HubError) -> AmqpError {
     if let HubError::Busy | HubError::Throttled | HubError::TooManyInFlight = error {
         return AmqpError::new("com.microsoft:server-busy", description(error));

@@ -140,3 +140,8 @@ impl<P: Ports> Node<P> {
 pub(super) fn not_implemented() -> AmqpError {
     AmqpError::new(condition::NOT_IMPLEMENTED, "The hub does not offer this.")
 }
+
+/// The answer to who sends where one receives, or receives where one sends.
+pub(super) fn not_allowed() -> AmqpError {
+    AmqpError::new(condition::NOT_ALLOWED, "Links to this address go the other way.")
+}
