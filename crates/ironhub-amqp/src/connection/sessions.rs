@@ -1,4 +1,4 @@
-use super::{Connection, Event, Gone, LinkId, SessionId};
+use super::{Connection, Event, Gone, LinkId, Phase, SessionId};
 use crate::limits::CHANNEL_MAX;
 use crate::link::{LinkEnd, LinkState};
 use crate::performative::{AmqpError, Begin, End, Flow, LinkFlow, Performative, condition};
@@ -6,8 +6,11 @@ use crate::session::{Session, SessionState};
 
 impl Connection {
     /// Begins a session; links can be asked for once [`Event::Begun`] has told that the peer answered. `None` when the
-    /// peer takes no more sessions.
+    /// peer takes no more sessions, and while the connection is not open.
     pub fn begin(&mut self) -> Option<SessionId> {
+        if self.phase != Phase::Open {
+            return None;
+        }
         let session = self.insert_session(Session::new(SessionState::Requested))?;
         self.write_begin(session, None);
         Some(session)
