@@ -6,6 +6,7 @@
 
 mod command;
 mod conformance;
+mod fuzz;
 mod metadata;
 mod tally;
 mod test;
@@ -30,6 +31,8 @@ enum Task {
     Tidy,
     /// Run Microsoft's unmodified SDKs against a running hub.
     Conformance(conformance::Options),
+    /// Run a fuzz target; needs a nightly toolchain and cargo-fuzz.
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> ExitCode {
@@ -49,5 +52,6 @@ fn run(task: &Task) -> Result<Tally> {
         Task::Test(options) => Ok(test::run(&workspace, options)),
         Task::Tidy => tidy::run(&workspace),
         Task::Conformance(options) => conformance::run(&workspace, options),
+        Task::Fuzz(options) => fuzz::run(&workspace, options),
     }
 }

@@ -8,7 +8,7 @@ const INHERITED: &[&str] = &["version", "edition", "rust-version", "license"];
 const DEPENDENCIES: &[&str] = &["dependencies", "dev-dependencies", "build-dependencies"];
 
 pub(crate) fn check(file: &SourceFile) -> Vec<Finding> {
-    if file.name() != "Cargo.toml" || file.path == "Cargo.toml" || file.path.starts_with("fuzz/") {
+    if file.name() != "Cargo.toml" || file.path == "Cargo.toml" || file.path.starts_with("fuzz/libfuzzer/") {
         return Vec::new();
     }
     match file.text.parse::<Table>() {
