@@ -1,0 +1,18 @@
+//! AMQP against a whole hub: a real listener, real sockets, storage in memory.
+
+#[cfg(test)]
+mod claims;
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod deadlines;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod hub;
+#[cfg(test)]
+mod links;
+#[cfg(test)]
+mod management;
+#[cfg(test)]
+mod tokens;
