@@ -51,7 +51,10 @@ fn sasl(body: &[u8]) {
     let Ok(frame) = SaslFrame::read(body) else { return };
     let mut once = Vec::new();
     frame.write(&mut once);
-    assert_eq!(SaslFrame::read(&once).as_ref(), Ok(&frame));
+    let (again, _) = frame::first(&once, FRAME_BYTES_MAX)
+        .expect("what was written is a frame")
+        .expect("a whole one");
+    assert_eq!(SaslFrame::read(again.body).as_ref(), Ok(&frame));
     if let SaslFrame::Init {
         mechanism,
         initial_response,

@@ -31,7 +31,7 @@ pub(super) fn sasl(script: &mut Script<'_>) -> Vec<u8> {
         hostname: script.flag().then(|| "hub".into()),
     };
     let mut out = Vec::new();
-    frame::write(&mut out, FrameKind::Sasl, 0, |out| init.write(out));
+    init.write(&mut out);
     out
 }
 
