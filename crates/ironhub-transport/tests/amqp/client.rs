@@ -216,10 +216,13 @@ impl Client {
     }
 
     pub(crate) async fn flush(&mut self) {
-        let output = self.amqp.output().to_vec();
-        self.amqp.handle_written(output.len(), Instant::now().into_std());
-        // A hub that has gone is noticed by reading.
-        let _ = self.stream.write_all(&output).await;
+        // A large message follows its first piece.
+        while !self.amqp.output().is_empty() {
+            let output = self.amqp.output().to_vec();
+            self.amqp.handle_written(output.len(), Instant::now().into_std());
+            // A hub that has gone is noticed by reading.
+            let _ = self.stream.write_all(&output).await;
+        }
     }
 }
 

@@ -1,11 +1,17 @@
 //! AMQP against a whole hub: a real listener, real sockets, storage in memory.
 
 #[cfg(test)]
+mod c2d_send;
+#[cfg(test)]
 mod claims;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
 mod deadlines;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod feedback;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
