@@ -2,6 +2,20 @@ use super::{Connection, Delivery, Event, Gone, LinkId, Receipt, SessionId};
 use crate::link::{LinkEnd, LinkState, Whole};
 use crate::performative::{AmqpError, DeliveryState, Disposition, Performative, Role, Transfer, condition};
 
+/// Deliveries of one session whose numbers follow each other.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    channel: u16,
+    first: u32,
+    last: u32,
+}
+
+impl Run {
+    fn is_followed_by(self, channel: u16, delivery_id: u32) -> bool {
+        self.channel == channel && self.last.wrapping_add(1) == delivery_id
+    }
+}
+
 impl Connection {
     /// How many messages of a link may be under way or in the caller's hands; 0 takes the credit back. The peer is told
     /// at once, and again whenever half of it was used and settled.
@@ -25,30 +39,92 @@ impl Connection {
     ///
     /// SDKs understand [`DeliveryState::Accepted`] and [`DeliveryState::Rejected`] here and no other outcome.
     pub fn settle(&mut self, receipt: Receipt, state: DeliveryState) -> Result<(), Gone> {
-        let link = self
-            .links
-            .get_mut(receipt.link.0)
-            .filter(|link| link.state == LinkState::Attached)
-            .ok_or(Gone)?;
-        let LinkEnd::Receiver(receiver) = &mut link.end else {
-            return Err(Gone);
-        };
-        let has_credit = receiver.release();
-        let channel = link.session.0.index;
+        let (channel, has_credit) = self.release(receipt.link)?;
         if !receipt.settled {
-            let disposition = Disposition {
-                role: Role::Receiver,
+            let run = Run {
+                channel,
                 first: receipt.delivery_id,
-                last: None,
-                settled: true,
-                state: Some(state),
+                last: receipt.delivery_id,
             };
-            self.write(channel, &Performative::Disposition(disposition));
+            self.write_settled(run, state);
         }
         if has_credit {
             self.write_link_flow(receipt.link);
         }
         Ok(())
+    }
+
+    /// Says of several messages, in the order in which they came, that they were accepted: those whose numbers follow
+    /// each other take one frame. Links that are gone are passed over.
+    pub fn accept_all(&mut self, receipts: impl IntoIterator<Item = Receipt>) {
+        let mut run: Option<Run> = None;
+        for receipt in receipts {
+            let Ok((channel, has_credit)) = self.release(receipt.link) else {
+                continue;
+            };
+            if !receipt.settled {
+                run = match run.take() {
+                    Some(run) if run.is_followed_by(channel, receipt.delivery_id) => Some(Run {
+                        last: receipt.delivery_id,
+                        ..run
+                    }),
+                    other => {
+                        self.finish_run(other);
+                        Some(Run {
+                            channel,
+                            first: receipt.delivery_id,
+                            last: receipt.delivery_id,
+                        })
+                    }
+                };
+            }
+            if has_credit {
+                self.finish_run(run.take());
+                self.write_link_flow(receipt.link);
+            }
+        }
+        self.finish_run(run);
+    }
+
+    /// Takes messages up to this size on a link, whatever its attach announced: the link ends at larger ones.
+    pub fn limit_messages(&mut self, id: LinkId, bytes_max: u64) -> Result<(), Gone> {
+        match self.links.get_mut(id.0).map(|link| &mut link.end) {
+            Some(LinkEnd::Receiver(receiver)) => {
+                receiver.set_limit(Some(bytes_max));
+                Ok(())
+            }
+            Some(LinkEnd::Sender(_)) | None => Err(Gone),
+        }
+    }
+
+    /// One message of a link is done with. Returns the link's channel, and whether the peer has to be told of new credit.
+    fn release(&mut self, id: LinkId) -> Result<(u16, bool), Gone> {
+        let link = self
+            .links
+            .get_mut(id.0)
+            .filter(|link| link.state == LinkState::Attached)
+            .ok_or(Gone)?;
+        let LinkEnd::Receiver(receiver) = &mut link.end else {
+            return Err(Gone);
+        };
+        Ok((link.session.0.index, receiver.release()))
+    }
+
+    fn finish_run(&mut self, run: Option<Run>) {
+        if let Some(run) = run {
+            self.write_settled(run, DeliveryState::Accepted);
+        }
+    }
+
+    fn write_settled(&mut self, run: Run, state: DeliveryState) {
+        let disposition = Disposition {
+            role: Role::Receiver,
+            first: run.first,
+            last: (run.last != run.first).then_some(run.last),
+            settled: true,
+            state: Some(state),
+        };
+        self.write(run.channel, &Performative::Disposition(disposition));
     }
 
     pub(super) fn handle_transfer(&mut self, session_id: SessionId, transfer: &Transfer, payload: &[u8]) {

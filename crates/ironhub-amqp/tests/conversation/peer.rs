@@ -292,7 +292,10 @@ fn amqp(body: &[u8]) -> String {
         Performative::Disposition(disposition) => format!(
             "disposition {} {} {}{}",
             role(disposition.role),
-            disposition.first,
+            match disposition.last.filter(|last| *last != disposition.first) {
+                Some(last) => format!("{}..{last}", disposition.first),
+                None => disposition.first.to_string(),
+            },
             disposition.state.map_or("none", state),
             if disposition.settled { " settled" } else { "" },
         ),

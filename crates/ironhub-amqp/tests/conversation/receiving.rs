@@ -43,6 +43,75 @@ fn credit_comes_back_by_halves() {
     peer.expect(&["0 flow #0 count 4 credit 0"]);
 }
 
+#[test]
+fn many_are_accepted_in_as_few_frames_as_there_are_runs() {
+    let (mut peer, _) = Peer::with_session();
+    let link = peer.attach_accepted(sender(0, "d2c"));
+    let other = peer.attach_accepted(sender(1, "twin"));
+    for link in [link, other] {
+        peer.server.grant(link, 100).unwrap();
+    }
+    peer.hear();
+    for (handle, id) in [(0, 0), (0, 1), (1, 2), (0, 3), (0, 5), (0, 6)] {
+        let settled = id == 3;
+        peer.say_transfer(
+            Transfer {
+                settled,
+                ..transfer(handle, id)
+            },
+            b"m",
+        );
+    }
+    let receipts = peer.deliveries().into_iter().map(|delivery| delivery.receipt);
+    peer.server.accept_all(receipts);
+    peer.expect(&[
+        "0 disposition receiver 0..2 accepted settled",
+        "0 disposition receiver 5..6 accepted settled",
+    ]);
+    peer.server.accept_all([]);
+    peer.expect(&[]);
+}
+
+#[test]
+fn credit_comes_back_behind_what_was_accepted() {
+    let (mut peer, _) = Peer::with_session();
+    let link = peer.attach_accepted(sender(0, "d2c"));
+    peer.server.grant(link, 4).unwrap();
+    peer.hear();
+    for id in 0..3 {
+        peer.say_transfer(transfer(0, id), b"m");
+    }
+    let receipts: Vec<_> = peer.deliveries().iter().map(|delivery| delivery.receipt).collect();
+    peer.server.accept_all(receipts.clone());
+    peer.expect(&[
+        "0 disposition receiver 0..1 accepted settled",
+        "0 flow #0 count 3 credit 3",
+        "0 disposition receiver 2 accepted settled",
+    ]);
+    peer.server.detach(link, None).unwrap();
+    peer.hear();
+    peer.server.accept_all(receipts);
+    peer.expect(&[]);
+}
+
+#[test]
+fn more_may_be_taken_than_was_announced() {
+    let (mut peer, _) = Peer::with_session();
+    let asked = sender(0, "d2c");
+    let link = peer.attach(asked.clone());
+    let answer = Attach {
+        max_message_size: Some(4),
+        ..asked.answer()
+    };
+    peer.server.accept(link, answer).unwrap();
+    peer.server.limit_messages(link, 6).unwrap();
+    peer.server.grant(link, 10).unwrap();
+    peer.say_transfer(transfer(0, 0), b"123456");
+    assert_eq!(peer.deliveries().len(), 1);
+    peer.say_transfer(transfer(0, 1), b"1234567");
+    assert!(matches!(&peer.events()[..], [Event::Detached { .. }]));
+}
+
 /// amqp10 counts its deliveries from 1.
 #[test]
 fn the_count_starts_where_the_client_says() {
