@@ -35,6 +35,10 @@ pub mod annotation {
     pub const COMPONENT: &str = "dt-subject";
     /// Marks security messages.
     pub const INTERFACE_ID: &str = "iothub-interface-id";
+    /// The trace that the message belongs to.
+    pub const TRACE_ID: &str = "Diagnostic-Id";
+    /// What that trace carries along.
+    pub const TRACE_CONTEXT: &str = "Correlation-Context";
     /// The output of a module that the message was sent to.
     pub const OUTPUT_NAME: &str = "iothub-outputname";
 }

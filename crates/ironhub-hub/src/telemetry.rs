@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ironhub_model::limits::D2C_MESSAGE_BYTES_MAX;
-use ironhub_model::{D2cMessage, EventSource, PartitionId, Timestamp};
+use ironhub_model::{D2cMessage, EncodedD2cMessage, EventSource, PartitionId, Timestamp};
 
 use crate::auth::DevicePrincipal;
 use crate::connections::{Gate, Link};
@@ -25,6 +25,7 @@ service! {
 pub struct TelemetrySender<P: Ports> {
     core: Arc<Core<P>>,
     gate: Option<Arc<Gate>>,
+    /// Where there is no gate: until when the caller is who it was.
     expires_at: Option<Timestamp>,
     partition: PartitionId,
     prefix: Prefix,
@@ -81,8 +82,26 @@ impl<P: Ports> TelemetrySender<P> {
     /// Encodes a message and queues it. The completion resolves when it is durable; nothing may be acknowledged before.
     /// Where the routes take no telemetry the message is dropped, and its completion is resolved.
     pub fn submit(&self, message: &D2cMessage<'_>) -> Result<Completion, TelemetryError> {
+        self.store(message.size_bytes(), |prefix, out| {
+            encoding::encode(prefix, message, out);
+            Ok(())
+        })
+    }
+
+    /// The same for a message that is AMQP already: its properties and body are stored as they came.
+    pub fn submit_encoded(&self, message: &EncodedD2cMessage<'_>) -> Result<Completion, TelemetryError> {
+        self.store(message.size_bytes, |prefix, out| {
+            encoding::copy(prefix, message, out).map_err(|error| HubError::Malformed(error.to_string()))
+        })
+    }
+
+    fn store(
+        &self,
+        size_bytes: usize,
+        encode: impl FnOnce(&Prefix, &mut Vec<u8>) -> Result<(), HubError>,
+    ) -> Result<Completion, TelemetryError> {
         self.check_caller()?;
-        if message.size_bytes() > D2C_MESSAGE_BYTES_MAX {
+        if size_bytes > D2C_MESSAGE_BYTES_MAX {
             let bytes_max = D2C_MESSAGE_BYTES_MAX;
             return Err(HubError::MessageTooLarge { bytes_max }.into());
         }
@@ -90,15 +109,14 @@ impl<P: Ports> TelemetrySender<P> {
             metrics::counter!("ironhub_telemetry_dropped_total").increment(1);
             return Ok(Completion::durable_already());
         }
-        let completion = SCRATCH.with_borrow_mut(|scratch| {
-            encoding::encode(&self.prefix, message, scratch);
-            self.core.log.submit(self.partition, scratch)
-        });
-        match completion {
-            Ok(completion) => Ok(completion),
-            Err(SubmitError::Full) => Err(TelemetryError::Full),
-            Err(error) => Err(HubError::from(error).into()),
-        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            encode(&self.prefix, scratch)?;
+            match self.core.log.submit(self.partition, scratch) {
+                Ok(completion) => Ok(completion),
+                Err(SubmitError::Full) => Err(TelemetryError::Full),
+                Err(error) => Err(HubError::from(error).into()),
+            }
+        })
     }
 
     /// Resolves when the log's inbox has room again after [`TelemetryError::Full`].
@@ -108,11 +126,9 @@ impl<P: Ports> TelemetrySender<P> {
 
     fn check_caller(&self) -> Result<(), HubError> {
         let now = self.core.now();
-        if self.expires_at.is_some_and(|end| now > end) {
-            return Err(Unauthorized::ExpiredToken.into());
-        }
         match &self.gate {
             Some(gate) => gate.pass(now),
+            None if self.expires_at.is_some_and(|end| now > end) => Err(Unauthorized::ExpiredToken.into()),
             None => Ok(()),
         }
     }

@@ -29,7 +29,7 @@ pub use connection_string::ConnectionString;
 pub use event::{ConsumerGroup, EventSource, Offset, OwnerLevel, PartitionId, SequenceNumber};
 pub use feedback::{AckRequest, FeedbackBatch, FeedbackRecord, FeedbackStatus};
 pub use identity::{DeviceId, DeviceIdentity, DeviceStatus, Etag, GenerationId, IdentityId, ModuleId, ModuleIdentity};
-pub use message::{C2dMessage, D2cMessage, SystemProperties};
+pub use message::{C2dMessage, D2cMessage, EncodedD2cMessage, SystemProperties};
 pub use method::{MethodCall, MethodName, MethodResponse};
 pub use sas_token::SasToken;
 pub use settings::HubSettings;

@@ -50,6 +50,26 @@ pub struct D2cMessage<'a> {
     pub body: &'a [u8],
 }
 
+/// A device-to-cloud message that came over AMQP: properties and body are stored as the device has encoded them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EncodedD2cMessage<'a> {
+    /// `iothub-interface-id`, which marks security messages.
+    pub interface_id: Option<&'a str>,
+    /// `dt-subject`: the Plug and Play component.
+    pub component: Option<&'a str>,
+    /// `iothub-outputname`: the output of a module that it was sent to.
+    pub output_name: Option<&'a str>,
+    /// `Diagnostic-Id`: the trace that the message belongs to.
+    pub trace_id: Option<&'a str>,
+    /// `Correlation-Context`: what the trace carries along.
+    pub trace_context: Option<&'a str>,
+    /// Bytes as the limit counts them, like [`D2cMessage::size_bytes`].
+    pub size_bytes: usize,
+    /// The whole message, well-formed AMQP 1.0. Of its sections only properties, application properties and body are
+    /// stored: a header and annotations are the business of the hop.
+    pub encoded: &'a [u8],
+}
+
 impl SystemProperties<'_> {
     /// Bytes of the values, as the message size limit counts them.
     pub fn size_bytes(&self) -> usize {

@@ -4,8 +4,10 @@
 //! application properties: what the sender wrote (Azure documentation "Create and read IoT Hub messages").
 
 use ironhub_amqp::message::{self, MessageId, Properties};
-use ironhub_amqp::types::Value;
-use ironhub_model::{D2cMessage, EventSource, GenerationId, IdentityId, ModuleId, SystemProperties, Timestamp};
+use ironhub_amqp::types::{DecodeError, Value};
+use ironhub_model::{
+    D2cMessage, EncodedD2cMessage, EventSource, GenerationId, IdentityId, ModuleId, SystemProperties, Timestamp,
+};
 
 use crate::auth::{AuthKind, SasScope};
 use crate::events::annotation;
@@ -61,6 +63,19 @@ pub(super) fn encode(prefix: &Prefix, message: &D2cMessage<'_>, out: &mut Vec<u8
         .map(|(name, value)| (name.as_ref(), value.as_deref().map_or(Value::Null, Value::from)));
     message::write_application_properties(out, own.chain(stamped));
     message::write_data(out, message.body);
+}
+
+/// Encodes a message that is AMQP already into `out`, which is emptied first: the hub's annotations and the few of the
+/// device's that it passes on, then what the device wrote, byte for byte.
+pub(super) fn copy(prefix: &Prefix, message: &EncodedD2cMessage<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    let mut event = prefix.begin(out);
+    event.annotate(annotation::INTERFACE_ID, message.interface_id);
+    event.annotate(annotation::COMPONENT, message.component);
+    event.annotate(annotation::OUTPUT_NAME, message.output_name);
+    event.annotate(annotation::TRACE_ID, message.trace_id);
+    event.annotate(annotation::TRACE_CONTEXT, message.trace_context);
+    event.end_annotations();
+    message::append_bare(out, message.encoded)
 }
 
 fn properties<'a>(system: &'a SystemProperties<'_>) -> Properties<'a> {
