@@ -1,12 +1,13 @@
 //! Cloud-to-device messages: a queue for each device, delivery under a lock, and what becomes of every message.
 //!
 //! Azure documentation: "Understand cloud-to-device messaging from an IoT hub". The delivery count is stored with the
-//! message and rises with each explicit abandon and each lock time-out; an MQTT connection that ends without
-//! acknowledging does not count, since MQTT has no way to abandon.
+//! message and rises with each explicit abandon, each lock time-out and each AMQP delivery that the end of its connection
+//! cuts short; an MQTT connection that ends without acknowledging does not count, since MQTT has no way to abandon.
 
 mod delivery;
 pub(crate) mod keeper;
 mod locks;
+mod receiver;
 mod settlement;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 
 pub(crate) use crate::store::c2d::mailbox_key;
 pub(crate) use locks::{Locks, Receipt};
+pub use receiver::C2dReceiver;
 
 use crate::auth::DevicePrincipal;
 use crate::connections::Link;

@@ -27,7 +27,7 @@ pub mod telemetry;
 pub mod twins;
 
 pub use auth::{Auth, AuthKind, Claim, DevicePrincipal, ServicePrincipal};
-pub use c2d::C2d;
+pub use c2d::{C2d, C2dReceiver};
 pub use connections::{CloseReason, Connections, Features, Link, LinkEvent, LinkOptions, SessionState, StoredFilter};
 pub use error::{HubError, Unauthorized};
 pub use events::{EventCursor, Events, Receiver, ReceiverLost, ReceiverRefused, StoredEvent};

@@ -84,8 +84,8 @@ pub struct C2dDelivery {
     pub enqueued_at: Timestamp,
     /// When it dies unless completed: the sender's wish, or else the hub's default time to live.
     pub expires_at: Timestamp,
-    /// Which delivery this is, from 1: one more than those that ended in abandon or a lock time-out. A delivery that a
-    /// broken MQTT connection cut short is not counted.
+    /// Which delivery this is, from 1: one more than those that ended in abandon, a lock time-out or the end of an AMQP
+    /// connection. A delivery that a broken MQTT connection cut short is not counted.
     pub delivery_count: u32,
     /// An MQTT connection had it before and ended without acknowledging it: the DUP flag.
     pub redelivered: bool,

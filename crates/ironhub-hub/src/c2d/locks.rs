@@ -42,10 +42,22 @@ struct Lock {
 pub(super) enum Holder {
     /// An MQTT connection, until it acknowledges or ends.
     Link(Epoch),
+    /// An AMQP connection, until this moment or until it ends: both are failed deliveries.
+    LinkUntil(Epoch, Instant),
     /// An HTTPS receiver, until this moment.
     Until(Instant),
     /// The hub itself, which is about to remove or change it.
     Hub,
+}
+
+impl Holder {
+    /// Did the receiver let its time pass?
+    fn is_over(self, now: Instant) -> bool {
+        match self {
+            Self::Until(end) | Self::LinkUntil(_, end) => end <= now,
+            Self::Link(_) | Self::Hub => false,
+        }
+    }
 }
 
 /// What settling a message needs to know of it.
@@ -117,8 +129,7 @@ impl Locks {
         let mut queues = self.0.lock();
         let queue = queues.get_mut(device)?;
         let (id, lock) = queue.locks.iter_mut().find(|(_, lock)| lock.token == *token)?;
-        let is_timed_out = matches!(lock.holder, Holder::Until(end) if end <= Instant::now());
-        if lock.is_settling || is_timed_out {
+        if lock.is_settling || lock.holder.is_over(Instant::now()) {
             return None;
         }
         lock.is_settling = true;
@@ -149,7 +160,7 @@ impl Locks {
             .filter(|(key, _)| device.is_none_or(|device| device == *key));
         for (device, queue) in those {
             for (id, lock) in &mut queue.locks {
-                if !lock.is_settling && matches!(lock.holder, Holder::Until(end) if end <= now) {
+                if !lock.is_settling && lock.holder.is_over(now) {
                     lock.is_settling = true;
                     found.push(self.settling(device, *id, &lock.receipt));
                 }
@@ -158,20 +169,26 @@ impl Locks {
         found
     }
 
-    /// The connection has ended: what it had is enqueued again and marked as delivered before.
+    /// The connection has ended. What it had over MQTT is enqueued again and marked as delivered before; what it had
+    /// over AMQP counts as timed out, so that whoever looks next counts a failed delivery.
     pub(crate) fn release_link(&self, device: &DeviceId, epoch: Epoch) {
+        let now = Instant::now();
         let mut queues = self.0.lock();
         let Some(queue) = queues.get_mut(device) else { return };
         let Queue {
             locks, unacknowledged, ..
         } = queue;
-        locks.retain(|id, lock| {
-            if lock.holder != Holder::Link(epoch) {
-                return true;
+        locks.retain(|id, lock| match lock.holder {
+            Holder::Link(holder) if holder == epoch => {
+                unacknowledged.insert(*id);
+                lock.holder = Holder::Hub;
+                lock.is_settling
             }
-            unacknowledged.insert(*id);
-            lock.holder = Holder::Hub;
-            lock.is_settling
+            Holder::LinkUntil(holder, _) if holder == epoch => {
+                lock.holder = Holder::Until(now);
+                true
+            }
+            Holder::Link(_) | Holder::LinkUntil(..) | Holder::Until(_) | Holder::Hub => true,
         });
     }
 
