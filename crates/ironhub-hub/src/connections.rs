@@ -28,7 +28,6 @@ use crate::auth::{Auth, DevicePrincipal};
 use crate::core::{Core, service};
 use crate::error::HubError;
 use crate::ports::{Claim, DeviceBus, Ports};
-use crate::twins::Twins;
 use table::Inserted;
 
 service! {
@@ -75,6 +74,15 @@ pub struct Features {
     pub desired: bool,
     /// It takes C2D messages.
     pub c2d: bool,
+}
+
+impl Features {
+    /// Everything.
+    pub const ALL: Self = Self {
+        methods: true,
+        desired: true,
+        c2d: true,
+    };
 }
 
 /// What a link's task has to see to.
@@ -125,6 +133,25 @@ impl<P: Ports> Connections<P> {
         principal: DevicePrincipal,
         options: LinkOptions,
     ) -> Result<(Link<P>, SessionState), HubError> {
+        let mut link = self.claim(principal, options).await?;
+        let session = link.restore_session().await?;
+        link.announce().await?;
+        Ok((link, session))
+    }
+
+    /// The same for a protocol without sessions that outlive a connection (AMQP): nothing that the identity had
+    /// subscribed to over MQTT is in force, nor is it forgotten. [`Link::set_features`] says what the connection takes.
+    pub async fn open_sessionless(
+        &self,
+        principal: DevicePrincipal,
+        options: LinkOptions,
+    ) -> Result<Link<P>, HubError> {
+        let mut link = self.claim(principal, options).await?;
+        link.announce().await?;
+        Ok(link)
+    }
+
+    async fn claim(&self, principal: DevicePrincipal, options: LinkOptions) -> Result<Link<P>, HubError> {
         let core = &self.core;
         if core.is_draining() {
             return Err(HubError::ShuttingDown);
@@ -133,22 +160,17 @@ impl<P: Ports> Connections<P> {
             check_model_id(model_id)?;
         }
         let claim = core.bus.claim(&principal.id).await?;
-        let mut link = self.insert(principal, options, claim);
+        let link = self.insert(principal, options, claim);
         // An operator may have disabled the device, or rolled its keys, before the link was there to be cut.
         Auth::new(core).recheck(link.principal()).await?;
-        let session = link.restore_session().await?;
-        if let Some(model_id) = link.model_id() {
-            Twins::new(core).set_model_id(&link.principal().id, model_id).await?;
-        }
-        link.announce().await?;
-        metrics::counter!("ironhub_connections_opened_total").increment(1);
-        Ok((link, session))
+        Ok(link)
     }
 
     fn insert(&self, principal: DevicePrincipal, options: LinkOptions, claim: Claim) -> Link<P> {
         let core = &self.core;
         let activity = core.presence.activity(&principal.id);
-        let state = Arc::new(LinkState::new(claim, principal, Gate::new(activity)));
+        let gate = Gate::new(activity, principal.expires_at);
+        let state = Arc::new(LinkState::new(claim, principal, gate));
         let beginning = match core.join(&state) {
             Inserted::First(number) => Some(number),
             Inserted::Displaced(older) => {
@@ -183,7 +205,7 @@ impl<P: Ports> Core<P> {
     /// Cuts the links of this process whose proof is no longer good: a policy or an authority has changed.
     pub(crate) async fn recheck_all_links(&self) {
         for link in self.links.all() {
-            if self.recheck(link.principal()).await.is_err() {
+            if self.recheck(&link.principal()).await.is_err() {
                 self.shut_link(&link, CloseReason::Revoked);
             }
         }

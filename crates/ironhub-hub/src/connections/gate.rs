@@ -1,7 +1,7 @@
 //! Whether a connection may still do anything, asked by everything it does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 
 use ironhub_model::Timestamp;
 
@@ -13,28 +13,47 @@ use crate::presence::Activity;
 #[derive(Debug)]
 pub(crate) struct Gate {
     shut: AtomicU8,
+    /// Microseconds; [`NEVER_US`] for certificates.
+    expires_at_us: AtomicI64,
     activity: Arc<Activity>,
 }
 
 const OPEN: u8 = 0;
+const NEVER_US: i64 = i64::MAX;
 
 impl Gate {
-    pub(crate) fn new(activity: Arc<Activity>) -> Self {
+    pub(crate) fn new(activity: Arc<Activity>, expires_at: Option<Timestamp>) -> Self {
         Self {
             shut: AtomicU8::new(OPEN),
+            expires_at_us: AtomicI64::new(expires_at.map_or(NEVER_US, Timestamp::as_micros)),
             activity,
         }
     }
 
-    /// Counts as activity at `now`, unless the gate is shut.
+    /// Counts as activity at `now`, unless the gate is shut or its time is over.
     pub(crate) fn pass(&self, now: Timestamp) -> Result<(), HubError> {
-        match self.reason() {
-            None => {
-                self.activity.touch(now);
-                Ok(())
-            }
-            Some(reason) => Err(reason.error()),
+        if let Some(reason) = self.reason() {
+            return Err(reason.error());
         }
+        if self.expires_at().is_some_and(|end| now > end) {
+            return Err(Unauthorized::ExpiredToken.into());
+        }
+        self.activity.touch(now);
+        Ok(())
+    }
+
+    /// Until when it lets anything pass; `None` is for ever.
+    pub(crate) fn expires_at(&self) -> Option<Timestamp> {
+        match self.expires_at_us.load(Ordering::Acquire) {
+            NEVER_US => None,
+            us => Some(Timestamp::from_micros(us)),
+        }
+    }
+
+    /// The connection has shown a newer token.
+    pub(crate) fn renew(&self, expires_at: Option<Timestamp>) {
+        let us = expires_at.map_or(NEVER_US, Timestamp::as_micros);
+        self.expires_at_us.store(us, Ordering::Release);
     }
 
     pub(crate) fn shut(&self, reason: CloseReason) {
@@ -90,7 +109,7 @@ mod tests {
     #[test]
     fn the_first_reason_stays() {
         for reason in CloseReason::ALL {
-            let gate = Gate::new(Arc::default());
+            let gate = Gate::new(Arc::default(), None);
             assert_eq!(gate.pass(Timestamp::UNIX_EPOCH), Ok(()));
             gate.shut(reason);
             gate.shut(CloseReason::Draining);
@@ -98,5 +117,17 @@ mod tests {
             assert_eq!(gate.pass(Timestamp::from_secs(9)), Err(reason.error()));
             assert_eq!(gate.activity.last(), Timestamp::UNIX_EPOCH, "{reason:?}");
         }
+    }
+
+    #[test]
+    fn time_ends_it_until_it_is_renewed() {
+        let at = Timestamp::from_secs;
+        let gate = Gate::new(Arc::default(), Some(at(10)));
+        assert_eq!(gate.pass(at(10)), Ok(()));
+        assert_eq!(gate.pass(at(11)), Err(Unauthorized::ExpiredToken.into()));
+        gate.renew(Some(at(20)));
+        assert_eq!(gate.pass(at(20)), Ok(()));
+        gate.renew(None);
+        assert_eq!((gate.pass(at(99)), gate.expires_at()), (Ok(()), None));
     }
 }

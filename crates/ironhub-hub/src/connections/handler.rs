@@ -58,7 +58,7 @@ impl<P: Ports> Core<P> {
                 self.credentials.forget(&id.device);
                 for link in self.links.covered_by(&id) {
                     // The one key that a device uses may still be good when its other one was rolled.
-                    if self.recheck(link.principal()).await.is_err() {
+                    if self.recheck(&link.principal()).await.is_err() {
                         self.shut_link(&link, CloseReason::Revoked);
                     }
                 }

@@ -91,9 +91,10 @@ impl Inbox {
     }
 
     /// The end comes first; afterwards what is oldest in the device's eyes.
-    pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<LinkEvent> {
+    /// Only what there is room for.
+    pub(super) fn poll(&self, cx: &mut Context<'_>, room: Features) -> Poll<LinkEvent> {
         let mut contents = self.0.lock();
-        if let Some(event) = contents.take() {
+        if let Some(event) = contents.take(room) {
             return Poll::Ready(event);
         }
         match &mut contents.waker {
@@ -116,16 +117,20 @@ impl Inbox {
 }
 
 impl Contents {
-    fn take(&mut self) -> Option<LinkEvent> {
+    fn take(&mut self, room: Features) -> Option<LinkEvent> {
         if let Some(reason) = self.closed {
             return Some(LinkEvent::Close(reason));
         }
-        if let Some((version, patch)) = self.desired.next() {
+        if room.desired
+            && let Some((version, patch)) = self.desired.next()
+        {
             return Some(LinkEvent::Desired { version, patch });
         }
-        if let Some((request_id, call)) = self.methods.pop_front() {
+        if room.methods
+            && let Some((request_id, call)) = self.methods.pop_front()
+        {
             return Some(LinkEvent::Method { request_id, call });
         }
-        std::mem::take(&mut self.c2d_ready).then_some(LinkEvent::C2dReady)
+        (room.c2d && std::mem::take(&mut self.c2d_ready)).then_some(LinkEvent::C2dReady)
     }
 }

@@ -9,17 +9,19 @@ use std::time::Duration;
 
 use ironhub_model::limits::SUBSCRIPTIONS_PER_SESSION_MAX;
 use ironhub_model::{IdentityId, MethodCall, MethodResponse};
+use parking_lot::RwLock;
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 
 use super::inbox::Inbox;
-use super::{CloseReason, Features, Gate, LinkEvent, LinkOptions, SessionState, StoredFilter};
+use super::{CloseReason, Features, Gate, LinkEvent, LinkOptions, SessionState, StoredFilter, check_model_id};
 use crate::auth::DevicePrincipal;
 use crate::core::Core;
-use crate::error::HubError;
+use crate::error::{HubError, Unauthorized};
 use crate::methods::{Call, Outstanding};
 use crate::ports::{Claim, DeviceBus, Epoch, NodeReply, Ports};
 use crate::store::sessions;
+use crate::twins::Twins;
 
 /// How long notices wait for a missing one before it is given up.
 const DESIRED_GAP_WAIT: Duration = Duration::from_secs(2);
@@ -28,7 +30,7 @@ const DESIRED_GAP_WAIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct LinkState {
     claim: Claim,
-    principal: DevicePrincipal,
+    principal: RwLock<Arc<DevicePrincipal>>,
     gate: Arc<Gate>,
     inbox: Inbox,
     outstanding: Outstanding,
@@ -40,6 +42,7 @@ pub(crate) struct LinkState {
 pub struct Link<P: Ports> {
     core: Arc<Core<P>>,
     state: Arc<LinkState>,
+    principal: Arc<DevicePrincipal>,
     options: LinkOptions,
     filters: Vec<StoredFilter>,
     /// The number of the connection's beginning; none when it took the place of another, which is no change of state.
@@ -54,7 +57,7 @@ impl LinkState {
     pub(super) fn new(claim: Claim, principal: DevicePrincipal, gate: Gate) -> Self {
         Self {
             claim,
-            principal,
+            principal: RwLock::new(Arc::new(principal)),
             gate: Arc::new(gate),
             inbox: Inbox::default(),
             outstanding: Outstanding::default(),
@@ -66,8 +69,8 @@ impl LinkState {
         &self.claim.id
     }
 
-    pub(super) fn principal(&self) -> &DevicePrincipal {
-        &self.principal
+    pub(super) fn principal(&self) -> Arc<DevicePrincipal> {
+        Arc::clone(&self.principal.read())
     }
 
     pub(crate) fn epoch(&self) -> Epoch {
@@ -145,6 +148,7 @@ impl<P: Ports> Link<P> {
     ) -> Self {
         Self {
             core: Arc::clone(core),
+            principal: state.principal(),
             state,
             options,
             filters: Vec::new(),
@@ -158,7 +162,7 @@ impl<P: Ports> Link<P> {
 
     /// Who is connected.
     pub fn principal(&self) -> &DevicePrincipal {
-        self.state.principal()
+        &self.principal
     }
 
     /// The digital twin model that the device announced.
@@ -169,14 +173,15 @@ impl<P: Ports> Link<P> {
     /// What happens next to this link. Cancel-safe: an event that was not returned is not lost. After `Close` it
     /// returns `Close` again.
     pub async fn next(&mut self) -> LinkEvent {
-        poll_fn(|cx| self.poll_next(cx)).await
+        poll_fn(|cx| self.poll_next(cx, Features::ALL)).await
     }
 
-    /// The same for tasks that poll by hand.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<LinkEvent> {
+    /// The same for tasks that poll by hand and have room for some kinds of events only; the others wait, and what
+    /// their callers give up meanwhile is never seen. `Close` comes in any case. A task that has room again polls again.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>, room: Features) -> Poll<LinkEvent> {
         self.poll_expiry(cx);
         self.poll_gap(cx);
-        self.state.inbox.poll(cx)
+        self.state.inbox.poll(cx, room)
     }
 
     /// Replaces the subscriptions. Changed ones are durable when this returns, unless the session is a clean one;
@@ -192,6 +197,42 @@ impl<P: Ports> Link<P> {
         }
         self.filters = filters;
         self.listen(features).await
+    }
+
+    /// Says what the connection takes from now on, for this connection only. When changes of desired properties are new
+    /// to it, none is told before the returned future is done; none that comes later is missed.
+    pub fn set_features(
+        &self,
+        features: Features,
+    ) -> Option<impl Future<Output = Result<(), HubError>> + Send + use<P>> {
+        let is_new = self.state.inbox.set_features(features);
+        self.state.changed.notify_waiters();
+        is_new.then(|| desired_from_now_on(Arc::clone(&self.core), Arc::clone(&self.state)))
+    }
+
+    /// The same identity has proved itself again, with a newer token: the link lives as long as that is good.
+    pub fn renew(&mut self, principal: DevicePrincipal) -> Result<(), HubError> {
+        let is_same = principal.id == self.principal.id && principal.generation_id == self.principal.generation_id;
+        if !is_same {
+            return Err(Unauthorized::UnknownIdentity.into());
+        }
+        self.check_open()?;
+        self.state.gate.renew(principal.expires_at);
+        self.principal = Arc::new(principal);
+        *self.state.principal.write() = Arc::clone(&self.principal);
+        self.expiry = None;
+        Ok(())
+    }
+
+    /// The digital twin model that the device announces after its connection has begun.
+    pub fn announce_model(
+        &mut self,
+        model_id: String,
+    ) -> Result<impl Future<Output = Result<(), HubError>> + Send + use<P>, HubError> {
+        check_model_id(&model_id)?;
+        let (core, id) = (Arc::clone(&self.core), self.principal.id.clone());
+        self.options.model_id = Some(model_id.clone());
+        Ok(async move { Twins::new(&core).set_model_id(&id, &model_id).await })
     }
 
     /// Brings the answer to a method call. Returns whether anybody still waits for it; late answers are dropped.
@@ -256,29 +297,33 @@ impl<P: Ports> Link<P> {
         Ok(SessionState { present: true, filters })
     }
 
+    async fn listen(&self, features: Features) -> Result<(), HubError> {
+        match self.set_features(features) {
+            Some(start) => start.await,
+            None => Ok(()),
+        }
+    }
+
     /// Makes the connection known: presence, and the event of it.
     pub(super) async fn announce(&mut self) -> Result<(), HubError> {
+        if let Some(model_id) = self.model_id() {
+            Twins::new(&self.core)
+                .set_model_id(&self.principal.id, model_id)
+                .await?;
+        }
+        metrics::counter!("ironhub_connections_opened_total").increment(1);
         if let Some(number) = self.beginning {
-            self.core.tell_connected(self.principal(), number).await?;
+            self.core.tell_connected(&self.principal, number).await?;
         }
         self.is_announced = true;
         Ok(())
     }
 
-    async fn listen(&self, features: Features) -> Result<(), HubError> {
-        let is_new = self.state.inbox.set_features(features);
-        self.state.changed.notify_waiters();
-        if is_new {
-            // Read after the subscription was noted: a write that this misses is told, and waits in the inbox.
-            let version = self.core.desired_version(&self.principal().id).await?;
-            self.state.inbox.desired_starts_after(version);
-        }
-        Ok(())
-    }
-
     /// Shuts the link when its token's time is over; else sees to it that the task wakes by then.
     fn poll_expiry(&mut self, cx: &mut Context<'_>) {
-        let Some(end) = self.principal().expires_at else { return };
+        let Some(end) = self.state.gate.expires_at() else {
+            return;
+        };
         loop {
             let now = self.core.now();
             if now > end {
@@ -323,6 +368,13 @@ impl<P: Ports> Link<P> {
     }
 }
 
+async fn desired_from_now_on<P: Ports>(core: Arc<Core<P>>, link: Arc<LinkState>) -> Result<(), HubError> {
+    // Read after the subscription was noted: a write that this misses is told, and waits in the inbox.
+    let version = core.desired_version(link.id()).await?;
+    link.inbox.desired_starts_after(version);
+    Ok(())
+}
+
 /// The end of a link that takes time.
 struct End<P: Ports> {
     core: Arc<Core<P>>,
@@ -334,7 +386,7 @@ struct End<P: Ports> {
 impl<P: Ports> End<P> {
     async fn finish(self) {
         if let Some(number) = self.ending {
-            self.core.tell_disconnected(self.state.principal(), number).await;
+            self.core.tell_disconnected(&self.state.principal(), number).await;
         }
         self.core.bus.release(&self.state.claim).await;
     }

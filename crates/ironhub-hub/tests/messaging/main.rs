@@ -1,6 +1,8 @@
 //! The messaging half of the hub over in-memory ports, with time that stands still unless a test waits.
 
 #[cfg(test)]
+mod amqp;
+#[cfg(test)]
 mod c2d;
 #[cfg(test)]
 mod connections;
