@@ -46,8 +46,24 @@ pub const SUBSCRIPTIONS_PER_SESSION_MAX: usize = 16;
 pub const D2C_IN_FLIGHT_PER_CONNECTION_MAX: usize = 1024;
 /// Bytes of such messages.
 pub const D2C_IN_FLIGHT_BYTES_PER_CONNECTION_MAX: usize = 4 * 1024 * 1024;
-/// Cloud-to-device messages sent to an MQTT connection and not yet acknowledged.
+/// Cloud-to-device messages sent to an MQTT connection and not yet acknowledged; over AMQP, taken out of the queue at a
+/// time, where credit bounds what is not settled.
 pub const C2D_IN_FLIGHT_PER_CONNECTION_MAX: usize = 16;
+
+/// Largest AMQP delivery of telemetry: one between the largest message and this is rejected, a larger one ends its link.
+pub const AMQP_DELIVERY_BYTES_MAX: usize = 1024 * 1024;
+// The largest message with its sections and their headers must come through, to be told what is wrong with it.
+const _: () = assert!(D2C_MESSAGE_BYTES_MAX * 2 < AMQP_DELIVERY_BYTES_MAX);
+/// Largest AMQP message with the answer to a direct method: one between the largest payload and this fails its call, a
+/// larger one ends its link.
+pub const AMQP_METHOD_ANSWER_BYTES_MAX: usize = 2 * METHOD_PAYLOAD_BYTES_MAX;
+/// Largest AMQP message with a twin request, as large as one over MQTT.
+pub const AMQP_TWIN_REQUEST_BYTES_MAX: usize = MQTT_PACKET_BYTES_MAX;
+/// Bytes of such requests of one device that wait, besides the one that crosses the line, before its connection is read
+/// on.
+pub const TWIN_REQUEST_BYTES_WAITING_MAX: usize = 2 * AMQP_TWIN_REQUEST_BYTES_MAX;
+/// Answers to twin requests that wait for a device's credit; beyond it its links end.
+pub const TWIN_ANSWERS_HELD_MAX: usize = 64;
 
 /// Longest keep-alive that counts on the server side: 29.45 minutes.
 pub const KEEP_ALIVE_MAX: Duration = Duration::from_secs(1767);
@@ -81,7 +97,8 @@ pub const HTTP_HEADERS_WAIT_MAX: Duration = Duration::from_mins(2);
 pub const WEBSOCKET_FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// Longest payload of a WebSocket control frame (RFC 6455, section 5.5).
 pub const WEBSOCKET_CONTROL_BYTES_MAX: usize = 125;
-/// Requests about twins, and settled C2D messages, that wait on one MQTT connection before it is read on.
+/// Requests about twins, and over MQTT settled C2D messages, that wait on one connection before it is read on; over AMQP,
+/// of each identity.
 pub const OPERATIONS_PER_CONNECTION_MAX: usize = 16;
 /// Pairs of address and identity whose failed CONNECTs are remembered.
 pub const FAILED_CONNECTS_TRACKED_MAX: usize = 16 * 1024;
