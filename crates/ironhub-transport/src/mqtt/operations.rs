@@ -5,15 +5,13 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
-use ironhub_dialect::https::error::ErrorBody;
 use ironhub_dialect::mqtt::twin;
 use ironhub_hub::{DevicePrincipal, Hub, HubError, Ports};
 use ironhub_model::LockToken;
 use ironhub_model::limits::{MQTT_PACKET_BYTES_MAX, OPERATIONS_PER_CONNECTION_MAX};
-use ring::rand::{SecureRandom, SystemRandom};
-use tracing::{debug, warn};
+use tracing::warn;
 
-use crate::error::wire_error;
+use crate::twin_refusal::refusal;
 
 /// Bytes that the waiting requests may hold, besides the one that crosses the line.
 const BYTES_MAX: usize = 2 * MQTT_PACKET_BYTES_MAX;
@@ -163,29 +161,10 @@ fn settled(principal: &DevicePrincipal, result: Result<(), HubError>) -> Outcome
     Outcome::C2dSettled
 }
 
-/// The Node SDK looks for `errorCode` in the body and at nothing else.
 fn twin_error<P: Ports>(hub: &Hub<P>, request_id: &str, error: &HubError) -> Outcome {
-    let wire = wire_error(error);
-    let tracking_id = tracking_id();
-    debug!(tracking_id, %error, "twin request refused");
-    let body = ErrorBody {
-        code: wire.code,
-        name: wire.name,
-        message: &error.to_string(),
-        tracking_id: &tracking_id,
-        at: hub.now(),
-        waited: None,
-    };
+    let (status, body) = refusal(hub, error);
     Outcome::TwinResponse {
-        topic: twin::response_topic(wire.status(), request_id, None),
-        body: body.bare(),
+        topic: twin::response_topic(status, request_id, None),
+        body,
     }
-}
-
-/// 32 random hexadecimal digits, which lead from a device's log to the hub's.
-fn tracking_id() -> String {
-    let mut bytes = [0; 16];
-    // Without randomness the digits are zeros: the answer matters more.
-    let _ = SystemRandom::new().fill(&mut bytes);
-    format!("{:032x}", u128::from_be_bytes(bytes))
 }

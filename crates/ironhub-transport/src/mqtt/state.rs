@@ -7,12 +7,11 @@ use ironhub_dialect::mqtt::methods::{parse_request_id, request_topic};
 use ironhub_dialect::mqtt::topic::{DeviceTopic, DeviceTopics};
 use ironhub_dialect::mqtt::twin::desired_topic;
 use ironhub_hub::{Hub, Link, LinkEvent, Ports, StoredFilter, TelemetrySender};
-use ironhub_model::limits::{KEEP_ALIVE_MAX, METHOD_PAYLOAD_BYTES_MAX, STALL_MAX};
-use ironhub_model::{DeviceId, MethodResponse};
+use ironhub_model::DeviceId;
+use ironhub_model::limits::{KEEP_ALIVE_MAX, STALL_MAX};
 use ironhub_mqtt::connection::{Connection, Event};
 use ironhub_mqtt::keep_alive::KeepAlive;
 use ironhub_mqtt::packet::{Delivery, PublishRef, Subscribe, Unsubscribe, encode_pingresp, encode_publish_to_device};
-use serde::de::IgnoredAny;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tracing::debug;
@@ -24,6 +23,7 @@ use super::end::End;
 use super::operations::{Operation, Operations};
 use super::subscriptions::{Subscriptions, features};
 use super::wire::Wire;
+use crate::method_answer::bring_answer;
 
 /// What the connection knows between two packets.
 pub(super) struct State<P: Ports> {
@@ -161,7 +161,7 @@ impl<P: Ports> State<P> {
             }),
             DeviceTopic::MethodResponse { status, request_id } => {
                 match parse_request_id(request_id) {
-                    Some(request_id) => answer_method(link, request_id, status, publish.payload),
+                    Some(request_id) => bring_answer(link, request_id, status, publish.payload),
                     None => ignore("a method response with a $rid that is no number"),
                 }
                 Ticket::Now
@@ -269,22 +269,6 @@ enum Step {
     Taken,
     NotYet,
     Pending(Pending),
-}
-
-/// The answer to a method has to be JSON, or nothing.
-fn answer_method<P: Ports>(link: &Link<P>, request_id: u64, status: i32, payload: &[u8]) {
-    let text = std::str::from_utf8(payload).ok();
-    let text = text.filter(|text| {
-        text.is_empty() || (text.len() <= METHOD_PAYLOAD_BYTES_MAX && serde_json::from_str::<IgnoredAny>(text).is_ok())
-    });
-    let Some(text) = text else {
-        metrics::counter!("ironhub_mqtt_ignored_total", "reason" => "method_response_no_json").increment(1);
-        return link.method_response_invalid(request_id);
-    };
-    let payload = (!text.is_empty()).then(|| text.into());
-    if !link.method_response(request_id, MethodResponse { status, payload }) {
-        ignore("a method response that nobody waits for");
-    }
 }
 
 fn ignore(why: &'static str) {
