@@ -11,4 +11,7 @@ pub mod events;
 pub mod feedback;
 pub mod lock_token;
 pub mod management;
+pub mod methods;
+pub mod telemetry;
+pub mod twin;
 pub mod user_name;

@@ -1,4 +1,6 @@
-//! Cloud-to-device messages over AMQP, as a back end sends them.
+//! Cloud-to-device messages over AMQP, as a back end sends them; [`delivery`] is how devices get them.
+
+pub mod delivery;
 
 use ironhub_amqp::message::{BareMessage, Body, Message, MessageId, Properties, batch};
 use ironhub_amqp::performative::{AmqpError, condition};
