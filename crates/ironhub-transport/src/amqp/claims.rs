@@ -12,7 +12,6 @@ use ironhub_model::{IdentityId, Permission, Timestamp};
 use crate::peer::Peer;
 
 /// An operation of the hub under way.
-#[allow(dead_code, reason = "for the nodes to come")]
 pub(super) type HubFuture<T> = Pin<Box<dyn Future<Output = Result<T, HubError>> + Send>>;
 
 /// The claims of one connection.
@@ -58,7 +57,6 @@ impl<P: Ports> Claims<P> {
     }
 
     /// Asks who this device or module is: by its own token, by a policy's, else by the client certificate.
-    #[allow(dead_code, reason = "for the nodes to come")]
     pub(super) fn device(&self, id: &IdentityId) -> HubFuture<DevicePrincipal> {
         let own = self.held.iter().find(|claim| claim.identity() == Some(id));
         let candidates: Vec<Claim> = match own {
@@ -103,7 +101,6 @@ impl<P: Ports> Claims<P> {
     }
 
     /// The client certificate has identified somebody.
-    #[allow(dead_code, reason = "for the nodes to come")]
     pub(super) fn note_certificate(&mut self) {
         self.is_certified = true;
     }
