@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod c2d;
+pub mod hub_topic;
 pub mod methods;
 pub mod subscription;
 pub mod telemetry;

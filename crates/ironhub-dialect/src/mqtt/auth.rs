@@ -1,6 +1,7 @@
 //! The CONNECT packet's user name: `{host}/{device}[/{module}]/?api-version=…&DeviceClientType=…`.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use ironhub_model::identity::{IdentityId, InvalidId};
 use ironhub_model::percent;
@@ -51,6 +52,26 @@ impl<'a> UserName<'a> {
             model_id: pair(tail, "model-id"),
             client_type: pair(tail, "DeviceClientType"),
         })
+    }
+}
+
+/// As the current SDKs write it; the identity stands as it is, the values are percent-encoded.
+impl fmt::Display for UserName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/", self.host, self.id)?;
+        let pairs = [
+            ("api-version", &self.api_version),
+            ("DeviceClientType", &self.client_type),
+            ("model-id", &self.model_id),
+        ];
+        let mut separator = '?';
+        for (name, value) in pairs {
+            if let Some(value) = value {
+                write!(f, "{separator}{name}={}", percent::encode(value))?;
+                separator = '&';
+            }
+        }
+        Ok(())
     }
 }
 
@@ -163,6 +184,23 @@ mod tests {
         );
         check("hub/d/m", "d/m", ("", None, None));
         check("hub/d/m/api-version=2018-06-30&x=y", "d/m", ("2018-06-30", None, None));
+    }
+
+    #[test]
+    fn a_user_name_is_read_back() {
+        let name = UserName {
+            host: "hub",
+            id: IdentityId::parse("d?/m").unwrap(),
+            api_version: Some("2021-04-12".into()),
+            model_id: Some("dtmi:com:example:T;1".into()),
+            client_type: Some("x/1 (y)".into()),
+        };
+        let text = name.to_string();
+        assert_eq!(
+            text,
+            "hub/d?/m/?api-version=2021-04-12&DeviceClientType=x%2F1%20%28y%29&model-id=dtmi%3Acom%3Aexample%3AT%3B1"
+        );
+        assert_eq!(UserName::parse(&text, "d?/m"), Ok(name));
     }
 
     #[test]

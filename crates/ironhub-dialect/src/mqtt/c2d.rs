@@ -2,7 +2,7 @@
 
 use ironhub_model::identity::DeviceId;
 use ironhub_model::message::C2dMessage;
-use ironhub_model::{Timestamp, percent};
+use ironhub_model::{AckRequest, Timestamp, percent};
 
 /// The topic on which a message reaches its device. System properties come first (Java loses what precedes them), with
 /// the prefix `%24.` that the C SDK looks for; `%24.to` is always there, since .NET needs a bag that is not empty.
@@ -17,7 +17,7 @@ pub fn delivery_topic(device: &DeviceId, message: &C2dMessage) -> String {
         ("%24.uid", message.user_id.as_deref()),
         ("%24.ct", message.content_type.as_deref()),
         ("%24.ce", message.content_encoding.as_deref()),
-        ("iothub-ack", message.ack.map(ironhub_model::AckRequest::as_str)),
+        ("iothub-ack", message.ack.map(AckRequest::as_str)),
     ];
     for (name, value) in system {
         if let Some(value) = value {
@@ -28,6 +28,46 @@ pub fn delivery_topic(device: &DeviceId, message: &C2dMessage) -> String {
         push(&mut topic, &percent::encode(name), value);
     }
     topic
+}
+
+/// Reads a message that reached its device; the other direction of [`delivery_topic`]. Lenient: what cannot be decoded
+/// stays as it came, a name without `=` gets an empty value.
+pub fn parse(bag: &str, body: &[u8]) -> C2dMessage {
+    let mut message = C2dMessage {
+        message_id: None,
+        correlation_id: None,
+        user_id: None,
+        to: String::new(),
+        content_type: None,
+        content_encoding: None,
+        ack: None,
+        expires_at: None,
+        properties: Vec::new(),
+        body: body.to_vec(),
+    };
+    for pair in bag.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        set(&mut message, decode(name), decode(value));
+    }
+    message
+}
+
+fn set(message: &mut C2dMessage, name: String, value: String) {
+    match name.as_str() {
+        "$.mid" => message.message_id = Some(value),
+        "$.cid" => message.correlation_id = Some(value),
+        "$.uid" => message.user_id = Some(value),
+        "$.to" => message.to = value,
+        "$.ct" => message.content_type = Some(value),
+        "$.ce" => message.content_encoding = Some(value),
+        "$.exp" => message.expires_at = Timestamp::parse(&value).ok(),
+        "iothub-ack" => message.ack = AckRequest::parse(&value),
+        _ => message.properties.push((name, value)),
+    }
+}
+
+fn decode(text: &str) -> String {
+    percent::decode(text).map_or_else(|| text.to_owned(), Into::into)
 }
 
 fn push(topic: &mut String, encoded_name: &str, value: &str) {
@@ -41,8 +81,6 @@ fn push(topic: &mut String, encoded_name: &str, value: &str) {
 
 #[cfg(test)]
 mod tests {
-    use ironhub_model::AckRequest;
-
     use super::*;
 
     fn message(to: &str) -> C2dMessage {
@@ -92,6 +130,35 @@ mod tests {
             "devices/x/messages/devicebound/%24.exp=2020-07-25T14%3A14%3A25.1720000Z&%24.mid=m\
              &%24.to=%2Fdevices%2Fx%2Fmessages%2FdeviceBound&iothub-ack=none&method-name=Commands%3Ac2d",
         );
+    }
+
+    #[test]
+    fn what_is_delivered_is_read_back() {
+        let sent = C2dMessage {
+            message_id: Some("m 1".into()),
+            correlation_id: Some("c".into()),
+            user_id: Some("u".into()),
+            content_type: Some("text/plain".into()),
+            content_encoding: Some("utf-8".into()),
+            ack: Some(AckRequest::Full),
+            expires_at: Some(Timestamp::parse("2020-07-25T14:14:25.172Z").unwrap()),
+            properties: vec![("a&b".into(), "é=".into()), ("empty".into(), String::new())],
+            body: b"body".to_vec(),
+            ..message("/devices/d/messages/devicebound")
+        };
+        let topic = delivery_topic(&DeviceId::parse("d").unwrap(), &sent);
+        let bag = topic.strip_prefix("devices/d/messages/devicebound/").unwrap();
+        assert_eq!(parse(bag, b"body"), sent);
+    }
+
+    #[test]
+    fn odd_bags_are_read_all_the_same() {
+        let read = parse("&flag&%FF=x&%24.exp=soon&iothub-ack=maybe", b"");
+        let expected = C2dMessage {
+            properties: vec![("flag".into(), String::new()), ("%FF".into(), "x".into())],
+            ..message("")
+        };
+        assert_eq!(read, expected);
     }
 
     #[test]

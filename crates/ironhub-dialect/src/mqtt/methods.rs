@@ -2,6 +2,7 @@
 
 use ironhub_model::method::MethodName;
 
+use super::hub_topic::HubTopic;
 use super::topic::{DeviceTopic, split_query};
 
 /// Reads the part of a topic behind `$iothub/`; `None` when it is not the answer to a method.
@@ -26,6 +27,20 @@ pub fn request_topic(name: &MethodName, request_id: u64) -> String {
 /// Reads a request ID back; the real hub compares them as numbers.
 pub fn parse_request_id(text: &str) -> Option<u64> {
     u64::from_str_radix(text, 16).ok().filter(|_| !text.starts_with('+'))
+}
+
+/// Reads the part of a hub's topic behind `$iothub/`; `None` when it is not a call.
+pub(super) fn parse_from_hub(path: &str) -> Option<HubTopic<'_>> {
+    let (path, query) = split_query(path)?;
+    Some(HubTopic::MethodCall {
+        name: path.strip_prefix("methods/POST/")?,
+        request_id: query.request_id?,
+    })
+}
+
+/// The topic of a device's answer; the request ID goes back as it came.
+pub fn response_topic(status: i32, request_id: &str) -> String {
+    format!("$iothub/methods/res/{status}/?$rid={request_id}")
 }
 
 #[cfg(test)]

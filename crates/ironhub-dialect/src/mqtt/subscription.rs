@@ -18,6 +18,18 @@ pub enum Subscription {
 }
 
 impl DeviceTopics {
+    /// The filter that asks for it, as the SDKs write it: the other direction of [`DeviceTopics::subscription`].
+    /// `None` for what this identity cannot have, such as cloud-to-device messages of a module.
+    pub fn filter(&self, subscription: Subscription) -> Option<String> {
+        match subscription {
+            Subscription::C2d => (self.module().is_none()).then(|| format!("{}/messages/devicebound/#", self.device())),
+            Subscription::TwinResponses => Some("$iothub/twin/res/#".to_owned()),
+            Subscription::Desired => Some("$iothub/twin/PATCH/properties/desired/#".to_owned()),
+            Subscription::Methods => Some("$iothub/methods/POST/#".to_owned()),
+            Subscription::Silent => None,
+        }
+    }
+
     /// What this filter asks for; `None` for what is not the identity's to hear, which SUBACK answers with 0x80.
     ///
     /// Clients written by hand leave the `/#` out, or narrow it (`$iothub/methods/POST/reboot/#`).
@@ -75,6 +87,18 @@ mod tests {
         check("d/m", "devices/d/modules/m/messages/devicebound/#", Some(Silent));
         check("d/m", "devices/d/modules/m/#", Some(Silent));
         check("d/m", "$iothub/methods/POST/#", Some(Methods));
+    }
+
+    #[test]
+    fn filters_are_read_back() {
+        use Subscription::{C2d, Desired, Methods, Silent, TwinResponses};
+        let device = DeviceTopics::new(&IdentityId::parse("d").unwrap());
+        for subscription in [C2d, TwinResponses, Desired, Methods] {
+            let filter = device.filter(subscription).unwrap();
+            assert_eq!(device.subscription(&filter), Some(subscription), "{filter}");
+        }
+        let module = DeviceTopics::new(&IdentityId::parse("d/m").unwrap());
+        assert_eq!((module.filter(C2d), device.filter(Silent)), (None, None));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Telemetry over MQTT: the property bag in the topic.
 
 use std::borrow::Cow;
+use std::fmt::{Display, Write};
 
-use ironhub_model::message::{AppProperty, D2cMessage};
+use ironhub_model::message::{AppProperty, D2cMessage, SystemProperties};
 use ironhub_model::{Timestamp, percent};
 
 use crate::own_properties::OwnProperties;
@@ -29,6 +30,45 @@ pub fn parse<'a>(bag: &'a str, body: &'a [u8]) -> D2cMessage<'a> {
     }
     message.properties = own.into_list();
     message
+}
+
+/// The property bag of a message, as the current Python SDK writes it: the other direction of [`parse`].
+pub fn bag(system: &SystemProperties<'_>, properties: &[AppProperty<'_>]) -> String {
+    let expires_at = system.expires_at.map(Timestamp::to_round_trip);
+    let known = [
+        ("on", system.output_name.as_deref()),
+        ("mid", system.message_id.as_deref()),
+        ("cid", system.correlation_id.as_deref()),
+        ("uid", system.user_id.as_deref()),
+        ("to", system.to.as_deref()),
+        ("ct", system.content_type.as_deref()),
+        ("ce", system.content_encoding.as_deref()),
+        ("ctime", system.creation_time.as_deref()),
+        ("ifid", system.interface_id.as_deref()),
+        ("sub", system.component.as_deref()),
+        ("schema", system.message_schema.as_deref()),
+        ("exp", expires_at.as_deref()),
+    ];
+    let mut bag = String::new();
+    for (code, value) in known {
+        if let Some(value) = value {
+            push(&mut bag, format_args!("%24.{code}"), Some(value));
+        }
+    }
+    for (name, value) in properties {
+        push(&mut bag, percent::encode(name), value.as_deref());
+    }
+    bag
+}
+
+fn push(bag: &mut String, encoded_name: impl Display, value: Option<&str>) {
+    let separator = if bag.is_empty() { "" } else { "&" };
+    // Writing to a string cannot fail.
+    let _ = write!(bag, "{separator}{encoded_name}");
+    if let Some(value) = value {
+        bag.push('=');
+        percent::encode_into(bag, value);
+    }
 }
 
 fn decode(text: &str) -> Cow<'_, str> {
@@ -108,6 +148,44 @@ mod tests {
         );
         assert_eq!(own(&message), [("a", Some("")), ("b key", Some("v+ &é/"))]);
         assert_eq!(message.body, b"x");
+    }
+
+    #[test]
+    fn a_bag_is_read_back() {
+        let system = SystemProperties {
+            message_id: Some("mid 1".into()),
+            content_type: Some("application/json".into()),
+            expires_at: Some(Timestamp::parse("2030-01-01T00:00:00Z").unwrap()),
+            component: Some("comp".into()),
+            output_name: Some("out1".into()),
+            ..SystemProperties::default()
+        };
+        let properties = vec![
+            ("b key".into(), Some("v+ &é/".into())),
+            ("a".into(), Some("".into())),
+            ("flag".into(), None),
+        ];
+        let text = bag(&system, &properties);
+        let read = parse(&text, b"");
+        assert_eq!((read.system, read.properties), (system, properties));
+        assert_eq!(bag(&SystemProperties::default(), &[]), "");
+    }
+
+    /// The expected text is what the Python SDK 2.14.0 sent for such a message.
+    #[test]
+    fn a_bag_is_that_of_the_python_sdk() {
+        let system = SystemProperties {
+            message_id: Some("mid 1".into()),
+            correlation_id: Some("c/1".into()),
+            user_id: Some("u".into()),
+            content_type: Some("application/json".into()),
+            content_encoding: Some("utf-8".into()),
+            ..SystemProperties::default()
+        };
+        let properties = [("a".into(), Some("".into())), ("b key".into(), Some("v+ &é/".into()))];
+        let expected = "%24.mid=mid%201&%24.cid=c%2F1&%24.uid=u&%24.ct=application%2Fjson&%24.ce=utf-8\
+                        &a=&b%20key=v%2B%20%26%C3%A9%2F";
+        assert_eq!(bag(&system, &properties), expected);
     }
 
     #[test]

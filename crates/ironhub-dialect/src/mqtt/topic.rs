@@ -82,6 +82,11 @@ impl DeviceTopics {
         }
     }
 
+    /// The topic of a message with this property bag: a device's way.
+    pub fn telemetry(&self, bag: &str) -> String {
+        format!("{}/{bag}", self.telemetry)
+    }
+
     /// `devices/{device}`.
     pub(crate) fn device(&self) -> &str {
         &self.device

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use super::hub_topic::HubTopic;
+use super::methods::parse_request_id;
 use super::topic::{DeviceTopic, split_query};
 
 /// Reads the part of a topic behind `$iothub/`; `None` when it is not about twins.
@@ -47,6 +49,30 @@ pub fn response_topic(status: u16, request_id: &str, version: Option<u64>) -> St
 /// The topic of a notice that the desired properties have changed.
 pub fn desired_topic(version: u64) -> String {
     format!("$iothub/twin/PATCH/properties/desired/?$version={version}")
+}
+
+/// The topic on which a device asks for its twin.
+pub fn get_topic(request_id: u64) -> String {
+    format!("$iothub/twin/GET/?$rid={request_id:x}")
+}
+
+/// The topic on which a device patches its reported properties, whatever their version.
+pub fn reported_topic(request_id: u64) -> String {
+    format!("$iothub/twin/PATCH/properties/reported/?$rid={request_id:x}")
+}
+
+/// Reads the part of a hub's topic behind `$iothub/`; `None` when it is not about twins.
+pub(super) fn parse_from_hub(path: &str) -> Option<HubTopic<'_>> {
+    let (path, query) = split_query(path)?;
+    let version = query.version.and_then(|version| version.parse().ok());
+    if path == "twin/PATCH/properties/desired" {
+        return Some(HubTopic::Desired { version });
+    }
+    Some(HubTopic::TwinResponse {
+        status: path.strip_prefix("twin/res/")?.parse().ok()?,
+        request_id: parse_request_id(query.request_id?)?,
+        version,
+    })
 }
 
 #[cfg(test)]
