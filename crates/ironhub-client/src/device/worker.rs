@@ -1,0 +1,368 @@
+//! The task that owns a device's connection: it connects, carries, reconnects, and ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ironhub_mqtt::packet::Packet;
+use tokio::io::AsyncReadExt;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::{debug, info, warn};
+
+use super::c2d::{Delivery, Epoch, Settlement};
+use super::command::{Command, Outgoing};
+use super::link::{self, Connector, Link};
+use super::method::{Answered, Handlers, RunningMethods};
+use super::session::{Event, Session};
+use super::state::ConnectionState;
+use super::twin::DesiredQueue;
+use crate::error::Error;
+use crate::limits::DRAIN_WAIT_MAX;
+use crate::retry::{RetryPolicy, chance};
+
+/// Room for one read of the socket.
+const READ_BYTES: usize = 8 * 1024;
+
+pub(super) struct Worker {
+    pub(super) connector: Connector,
+    pub(super) retry: RetryPolicy,
+    pub(super) session: Session,
+    pub(super) messages: mpsc::Receiver<Outgoing>,
+    pub(super) commands: mpsc::Receiver<Command>,
+    /// True, or gone with its sender: the client is not wanted any more.
+    pub(super) close: watch::Receiver<bool>,
+    pub(super) state: watch::Sender<ConnectionState>,
+    pub(super) epoch: Epoch,
+    pub(super) c2d: mpsc::Sender<Delivery>,
+    pub(super) desired: Arc<DesiredQueue>,
+    pub(super) handlers: Handlers,
+    pub(super) running: RunningMethods,
+}
+
+/// How a connection ended.
+enum End {
+    /// In order, since the client is not wanted any more.
+    Closed,
+    /// In order, to go on with a new token.
+    Renewal,
+    Lost(Error),
+}
+
+/// What a connection is on its way to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Running,
+    /// Waiting for what is under way, at most until then.
+    Draining {
+        until: Instant,
+        renews: bool,
+    },
+}
+
+/// Something that has happened.
+enum Wake {
+    Read(std::io::Result<usize>),
+    Written(std::io::Result<()>),
+    Message(Outgoing),
+    Command(Command),
+    Answered(Option<Answered>),
+    C2dRoom(bool),
+    Close,
+    Timer,
+}
+
+/// A connection and what goes with it.
+struct Run {
+    link: Link,
+    mode: Mode,
+    /// Came when its receiver had no room; nothing is read before it is delivered.
+    blocked: Option<Delivery>,
+}
+
+impl Worker {
+    /// Until the client is closed, or fails for good. `link` is the first connection, when there is one already.
+    pub(super) async fn run(mut self, link: Option<Link>) {
+        let error = self.live(link).await.err();
+        if let Some(error) = &error {
+            warn!(device_id = %self.connector.id, %error, "device client ended");
+        }
+        self.end(error);
+    }
+
+    /// Tells everyone who waits, and those who come yet.
+    fn end(mut self, error: Option<Error>) {
+        let told = error.clone().unwrap_or(Error::Closed);
+        self.messages.close();
+        self.commands.close();
+        while let Ok(message) = self.messages.try_recv() {
+            let _ = message.done.send(Err(told.clone()));
+        }
+        while let Ok(command) = self.commands.try_recv() {
+            self.session.handle_command(command);
+        }
+        self.session.fail(&told);
+        self.desired.close();
+        self.handlers.clear();
+        self.state.send_replace(ConnectionState::Closed { error });
+    }
+
+    async fn live(&mut self, mut first: Option<Link>) -> Result<(), Error> {
+        let mut outage = Outage::new();
+        loop {
+            let connected = match first.take() {
+                Some(link) => Ok(link),
+                None => match self.dial().await {
+                    Some(connected) => connected,
+                    None => return Ok(()),
+                },
+            };
+            let error = match connected {
+                Ok(link) => {
+                    let began = Instant::now();
+                    match self.serve(link).await {
+                        End::Closed => return Ok(()),
+                        End::Renewal => {
+                            outage = Outage::new();
+                            continue;
+                        }
+                        End::Lost(error) => {
+                            outage.connected(began);
+                            error
+                        }
+                    }
+                }
+                Err(error) => error,
+            };
+            let delay = outage.delay(&self.retry, &error)?;
+            if self.wait(error, delay).await.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One attempt to connect; none when the client is closed meanwhile.
+    async fn dial(&mut self) -> Option<Result<Link, Error>> {
+        self.state.send_replace(ConnectionState::Connecting);
+        tokio::select! {
+            connected = self.connector.dial() => Some(connected),
+            _ = self.close.wait_for(|close| *close) => None,
+        }
+    }
+
+    /// Waits before the next attempt; none when the client is closed meanwhile.
+    async fn wait(&mut self, error: Error, delay: Duration) -> Option<()> {
+        info!(device_id = %self.connector.id, %error, delay_ms = delay.as_millis(), "no connection, trying again");
+        self.state.send_replace(ConnectionState::Waiting { error, delay });
+        tokio::select! {
+            () = sleep(delay) => Some(()),
+            _ = self.close.wait_for(|close| *close) => None,
+        }
+    }
+
+    async fn serve(&mut self, link: Link) -> End {
+        let epoch = self.epoch.advance();
+        debug!(device_id = %self.connector.id, epoch, "connected");
+        self.session.begin(epoch);
+        self.state.send_replace(ConnectionState::Connected);
+        let mut run = Run {
+            link,
+            mode: Mode::Running,
+            blocked: None,
+        };
+        loop {
+            let step = match self.drain_input(&mut run) {
+                Ok(()) => self.step(&mut run).await,
+                Err(error) => Err(error),
+            };
+            match step {
+                Ok(None) => {}
+                Ok(Some(end)) => {
+                    run.link.goodbye(&mut self.session.out).await;
+                    return end;
+                }
+                Err(error) => return End::Lost(error),
+            }
+        }
+    }
+
+    /// Waits for one thing and deals with it. Some when it is time to leave in order.
+    async fn step(&mut self, run: &mut Run) -> Result<Option<End>, Error> {
+        if let Mode::Draining { until, renews } = run.mode
+            && (self.is_done(renews) || Instant::now() >= until)
+        {
+            return Ok(Some(if renews { End::Renewal } else { End::Closed }));
+        }
+        match self.next(run).await {
+            Wake::Read(Ok(0)) => return Err(Error::Lost("the hub closed the connection".to_owned())),
+            Wake::Read(Ok(_)) => run.link.pings.heard(),
+            Wake::Written(Ok(())) => run.link.pings.wrote(Instant::now()),
+            Wake::Read(Err(error)) | Wake::Written(Err(error)) => return Err(Error::lost(&error)),
+            Wake::Message(message) => self.send_messages(message),
+            Wake::Command(command) => self.session.handle_command(command),
+            Wake::Answered(answered) => answered
+                .into_iter()
+                .for_each(|answered| self.session.answer_method(answered)),
+            Wake::C2dRoom(has_room) => self.unblock(run, has_room),
+            Wake::Close => self.begin_close(run),
+            Wake::Timer => self.handle_time(run)?,
+        }
+        Ok(None)
+    }
+
+    /// Is there nothing left to wait for? What has not been taken yet can wait for a renewed connection.
+    fn is_done(&self, renews: bool) -> bool {
+        let is_idle = self.session.is_idle() && self.running.is_empty() && self.session.out.is_empty();
+        is_idle && (renews || (self.messages.is_empty() && self.commands.is_empty()))
+    }
+
+    async fn next(&mut self, run: &mut Run) -> Wake {
+        let deadline = run.deadline();
+        let is_running = run.mode == Mode::Running;
+        let takes = !matches!(run.mode, Mode::Draining { renews: true, .. });
+        let reads = run.blocked.is_none();
+        let (reader, writer, input, needs_flush) = run.link.parts();
+        input.reserve(READ_BYTES);
+        let has_output = !self.session.out.is_empty() || *needs_flush;
+        tokio::select! {
+            read = reader.read_buf(input), if reads => Wake::Read(read),
+            written = link::write(writer, needs_flush, &mut self.session.out), if has_output => Wake::Written(written),
+            Some(message) = self.messages.recv(), if takes && self.session.takes_messages() => Wake::Message(message),
+            Some(command) = self.commands.recv(), if takes && self.session.takes_commands() => Wake::Command(command),
+            answered = self.running.next(), if !self.running.is_empty() => Wake::Answered(answered),
+            permit = self.c2d.reserve(), if !reads => Wake::C2dRoom(permit.is_ok()),
+            _ = self.close.wait_for(|close| *close), if is_running => Wake::Close,
+            () = sleep_until(deadline) => Wake::Timer,
+        }
+    }
+
+    /// Takes as many messages as there is room for: they leave in one write.
+    fn send_messages(&mut self, first: Outgoing) {
+        self.session.send(first);
+        while self.session.takes_messages()
+            && let Ok(message) = self.messages.try_recv()
+        {
+            self.session.send(message);
+        }
+    }
+
+    /// Deals with all whole packets, until a message's receiver has no room.
+    fn drain_input(&mut self, run: &mut Run) -> Result<(), Error> {
+        while run.blocked.is_none()
+            && let Some(packet) = link::next_packet(&mut run.link.input)?
+        {
+            self.handle_packet(run, packet)?;
+        }
+        Ok(())
+    }
+
+    fn handle_packet(&mut self, run: &mut Run, packet: Packet) -> Result<(), Error> {
+        match self.session.handle_packet(packet)? {
+            None => {}
+            Some(Event::DesiredAll(section)) => self.desired.set_all(section),
+            Some(Event::DesiredPatch(section)) => {
+                let is_known = self.desired.patch(section);
+                self.session.check_desired(is_known);
+            }
+            Some(Event::Method { request_id, request }) => {
+                let epoch = self.epoch.current();
+                self.running.call(&self.handlers, epoch, request_id, request);
+            }
+            Some(Event::C2d { message, packet_id }) => {
+                let delivery = Delivery {
+                    message,
+                    epoch: self.epoch.current(),
+                    settlement: packet_id.map_or(Settlement::Settled, Settlement::ByAck),
+                };
+                self.deliver(run, delivery);
+            }
+        }
+        Ok(())
+    }
+
+    fn deliver(&self, run: &mut Run, delivery: Delivery) {
+        match self.c2d.try_send(delivery) {
+            Ok(()) => {}
+            Err(TrySendError::Full(delivery)) => run.blocked = Some(delivery),
+            // Nobody wants it here; it stays in the hub's queue.
+            Err(TrySendError::Closed(_)) => debug!("no receiver for a cloud-to-device message"),
+        }
+    }
+
+    fn unblock(&self, run: &mut Run, has_room: bool) {
+        if let Some(delivery) = run.blocked.take().filter(|_| has_room) {
+            self.deliver(run, delivery);
+        }
+        run.link.pings.resume(Instant::now());
+    }
+
+    /// Nothing new; what waits already still goes.
+    fn begin_close(&mut self, run: &mut Run) {
+        self.messages.close();
+        self.commands.close();
+        run.mode = Mode::Draining {
+            until: Instant::now() + DRAIN_WAIT_MAX,
+            renews: false,
+        };
+    }
+
+    fn handle_time(&mut self, run: &mut Run) -> Result<(), Error> {
+        let now = Instant::now();
+        let reads = run.blocked.is_none();
+        if run.mode == Mode::Running && run.link.renew_at.is_some_and(|at| now >= at) {
+            debug!(device_id = %self.connector.id, "the token is renewed");
+            run.mode = Mode::Draining {
+                until: now + DRAIN_WAIT_MAX,
+                renews: true,
+            };
+        }
+        run.link.pings.poll(now, reads, &mut self.session.out)
+    }
+}
+
+impl Run {
+    fn deadline(&self) -> Instant {
+        let pings = self.link.pings.deadline(self.blocked.is_none());
+        let own = match self.mode {
+            Mode::Running => self.link.renew_at,
+            Mode::Draining { until, .. } => Some(until),
+        };
+        own.map_or(pings, |own| own.min(pings))
+    }
+}
+
+/// The time without a connection, and what was tried.
+struct Outage {
+    since: Instant,
+    attempts: u32,
+    last_delay: Duration,
+}
+
+impl Outage {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            attempts: 0,
+            last_delay: Duration::ZERO,
+        }
+    }
+
+    /// There was a connection from `began` until now. One that did not even last as long as the wait for it counts as
+    /// a failed attempt: a hub that accepts and hangs up is not to be asked more and more often.
+    fn connected(&mut self, began: Instant) {
+        self.since = Instant::now();
+        if began.elapsed() > self.last_delay {
+            self.attempts = 0;
+        }
+    }
+
+    /// The delay before the next attempt, or the error when there shall be none.
+    fn delay(&mut self, policy: &RetryPolicy, error: &Error) -> Result<Duration, Error> {
+        if !error.is_transient() || policy.give_up_after.is_some_and(|most| self.since.elapsed() >= most) {
+            return Err(error.clone());
+        }
+        self.attempts += 1;
+        self.last_delay = policy.delay(self.attempts, chance());
+        Ok(self.last_delay)
+    }
+}

@@ -1,0 +1,26 @@
+//! Devices and back ends of an IoT hub: Azure IoT Hub, or an IronHub, which speaks the same wire.
+//!
+//! [`DeviceClient`] is a device or a module: telemetry, cloud-to-device messages, direct methods, the twin, over MQTT or
+//! MQTT in a WebSocket. It keeps its connection alive, so that programs need no retry loops of their own.
+//!
+//! Every queue in here has a bound, told in [`limits`]; when it is full the caller waits. Nothing that a hub sends can
+//! make the client panic, and no error or log line holds a key.
+
+mod clock;
+mod credentials;
+pub mod device;
+mod error;
+pub mod limits;
+mod retry;
+mod stream;
+mod tls;
+mod websocket;
+
+pub use device::{
+    C2dStream, ConnectionState, DesiredChange, DesiredStream, DeviceClient, DeviceClientBuilder, DeviceTwin,
+    MethodRequest, MethodResponse, ReceivedMessage, Section, Telemetry, Transport,
+};
+pub use error::{Error, HubError};
+pub use ironhub_model::ConnectionString;
+pub use retry::RetryPolicy;
+pub use tls::{ClientCertificate, Trust};

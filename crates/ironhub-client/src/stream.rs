@@ -1,0 +1,72 @@
+//! The way to a hub: TCP, TLS, and perhaps a WebSocket on top.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::{self, ClientConfig};
+
+use crate::error::Error;
+use crate::websocket;
+
+/// Bytes in both directions.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+pub(crate) type Stream = Box<dyn Io>;
+
+/// Where a hub listens.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint {
+    /// A name or an address; what the certificate has to be for.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// The sub-protocol of a WebSocket; none means to speak on TLS itself.
+    pub(crate) web_socket: Option<&'static str>,
+}
+
+impl Endpoint {
+    /// Connects; the caller bounds the time.
+    pub(crate) async fn connect(&self, tls: &Arc<ClientConfig>) -> Result<Stream, Error> {
+        let stream = self.connect_tls(tls).await?;
+        match self.web_socket {
+            None => Ok(Box::new(stream)),
+            Some(protocol) => Ok(Box::new(websocket::upgrade(stream, self, protocol).await?)),
+        }
+    }
+
+    pub(crate) async fn connect_tls(&self, tls: &Arc<ClientConfig>) -> Result<TlsStream<TcpStream>, Error> {
+        let address = self.host.trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(address.to_owned())
+            .map_err(|_| Error::Configuration(format!("{} is not a host name", self.host)))?;
+        let unreachable = |error: io::Error| self.unreachable(&error);
+        let socket = TcpStream::connect((address, self.port)).await.map_err(unreachable)?;
+        socket.set_nodelay(true).map_err(unreachable)?;
+        let handshake = TlsConnector::from(Arc::clone(tls)).connect(name, socket);
+        handshake.await.map_err(|error| self.tls_failure(&error))
+    }
+
+    pub(crate) fn unreachable(&self, error: &dyn ToString) -> Error {
+        Error::Unreachable {
+            host: self.host.clone(),
+            port: self.port,
+            reason: error.to_string(),
+        }
+    }
+
+    fn tls_failure(&self, error: &io::Error) -> Error {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match inner {
+            Some(rustls::Error::InvalidCertificate(reason)) => Error::UntrustedCertificate {
+                host: self.host.clone(),
+                reason: reason.to_string(),
+            },
+            _ => self.unreachable(error),
+        }
+    }
+}
