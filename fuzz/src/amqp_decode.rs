@@ -2,7 +2,7 @@
 
 use ironhub_amqp::frame;
 use ironhub_amqp::limits::FRAME_BYTES_MAX;
-use ironhub_amqp::message::{Message, Sections, append_bare, batch};
+use ironhub_amqp::message::{BareMessage, Body, Message, Sections, append_bare, batch};
 use ironhub_amqp::performative::Performative;
 use ironhub_amqp::request::Request;
 use ironhub_amqp::sasl::{Credentials, SaslFrame};
@@ -85,8 +85,19 @@ fn message(data: &[u8]) {
     append_bare(&mut bare, data).expect("a message that parses has a bare part");
     let again = Message::parse(&bare).expect("a bare message is a message");
     assert_eq!(again.bare.properties, message.bare.properties);
-    assert_eq!(format!("{:?}", again.bare), format!("{:?}", message.bare));
+    assert_eq!(told(&again.bare), told(&message.bare));
     let mut twice = Vec::new();
     append_bare(&mut twice, &bare).expect("a bare message has a bare part");
     assert_eq!(bare, twice);
+}
+
+/// What a bare message says, wherever in the received bytes it says so.
+fn told(bare: &BareMessage<'_>) -> String {
+    let body = match &bare.body {
+        Body::Empty => "nothing".to_owned(),
+        Body::Value(value) => format!("{value:?}"),
+        Body::Data(sections) => format!("{:?}", sections.clone().collect::<Vec<_>>()),
+        Body::Sequence(sections) => format!("{:?}", sections.clone().collect::<Vec<_>>()),
+    };
+    format!("{:?} {body}", bare.application_properties)
 }
