@@ -84,6 +84,9 @@ const _: () = assert!(UNAUTHENTICATED_CONNECTIONS_MAX < CONNECTIONS_MAX);
 pub const HANDSHAKES_MAX: usize = 512;
 /// How long a TLS handshake may take, its turn included.
 pub const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(20);
+/// Bytes of a TLS record, or of a message of the handshake over several of them, that wait for their rest. A chain of
+/// four certificates with RSA keys of 4096 bits takes some 8 KiB.
+pub const TLS_INCOMPLETE_BYTES_MAX: usize = 48 * 1024;
 /// How long the peer may take to accept a connection's last bytes.
 pub const GOODBYE_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Bytes that may wait for a peer that does not read, besides the packet that crosses the line: then nothing more is

@@ -10,12 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ironhub_model::limits::{HANDSHAKE_WAIT_MAX, HANDSHAKES_MAX};
-use rustls::{HandshakeKind, ServerConfig};
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout, timeout_at};
-use tokio_rustls::TlsAcceptor;
 use tracing::{debug, error, info, warn};
 
 pub use admission::{Admission, AdmissionLimits, Admissions};
@@ -24,6 +23,7 @@ pub use drain::Drain;
 use crate::log_limit::LogLimit;
 use crate::peer::Peer;
 use crate::socket::Socket;
+use crate::tls::TlsStream;
 
 const BACK_OFF_MIN: Duration = Duration::from_millis(10);
 const BACK_OFF_MAX: Duration = Duration::from_secs(1);
@@ -216,13 +216,10 @@ impl Door {
     async fn handshake(&self, config: &Arc<ServerConfig>, stream: TcpStream) -> io::Result<Socket> {
         let handshake = async {
             let _turn = self.handshakes.acquire().await;
-            TlsAcceptor::from(Arc::clone(config)).accept(stream).await
+            TlsStream::accept(Arc::clone(config), stream).await
         };
         let stream = timeout(HANDSHAKE_WAIT_MAX, handshake).await??;
-        let kind = match stream.get_ref().1.handshake_kind() {
-            Some(HandshakeKind::Resumed) => "resumed",
-            _ => "full",
-        };
+        let kind = if stream.is_resumed() { "resumed" } else { "full" };
         metrics::counter!("ironhub_tls_handshakes_total", "port" => self.options.name, "kind" => kind).increment(1);
         Ok(Socket::Tls(Box::new(stream)))
     }

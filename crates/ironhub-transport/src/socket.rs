@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
+
+use crate::tls::TlsStream;
 
 /// An accepted connection, its handshake done.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ impl Socket {
     pub(crate) fn peer_certificates(&self) -> Option<&[CertificateDer<'static>]> {
         match self {
             Self::Plain(_) => None,
-            Self::Tls(stream) => stream.get_ref().1.peer_certificates(),
+            Self::Tls(stream) => stream.peer_certificates(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod client_certificate;
+mod stream;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use rustls::version::{TLS12, TLS13};
 
 pub use certificates::{CertificateChain, Certificates, InvalidChain};
 use client_certificate::AnyClientCertificate;
+pub use stream::TlsStream;
 
 /// What a port offers by ALPN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
