@@ -132,9 +132,9 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(annotations: &[(&str, Value<'_>)], body: Option<&[u8]>, expected: Option<Operation<'_>>) {
+    fn check(annotations: &[(&str, Value<'_>)], body: Option<&[u8]>, expected: Option<&Operation<'_>>) {
         let encoded = request(annotations, None, body);
-        assert_eq!(parse_request(&encoded).unwrap().operation.ok(), expected);
+        assert_eq!(parse_request(&encoded).unwrap().operation.as_ref().ok(), expected);
     }
 
     #[test]
@@ -142,29 +142,27 @@ mod tests {
         let text = Value::String;
         let (get, put, delete) = (text("GET"), text("PUT"), text("DELETE"));
         let (patch, reported, notices) = (text("PATCH"), text(REPORTED), text(NOTICES));
-        let patched = |version| {
-            Some(Operation::PatchReported {
-                version,
-                patch: b"{}".as_slice().into(),
-            })
+        let patched = |version| Operation::PatchReported {
+            version,
+            patch: b"{}".as_slice().into(),
         };
-        check(&[("operation", get)], Some(b" "), Some(Operation::Get));
-        check(&[("operation", get)], None, Some(Operation::Get));
+        check(&[("operation", get)], Some(b" "), Some(&Operation::Get));
+        check(&[("operation", get)], None, Some(&Operation::Get));
         let reported = [("operation", patch), ("resource", reported)];
-        check(&reported, Some(b"{}"), patched(None));
+        check(&reported, Some(b"{}"), Some(&patched(None)));
         for (version, expected) in [(Value::Null, None), (Value::Int(3), Some(3)), (Value::Long(4), Some(4))] {
             let annotations = [reported[0], reported[1], ("version", version)];
-            check(&annotations, Some(b"{}"), patched(expected));
+            check(&annotations, Some(b"{}"), Some(&patched(expected)));
         }
         check(
             &[("operation", put), ("resource", notices)],
             Some(b" "),
-            Some(Operation::Subscribe),
+            Some(&Operation::Subscribe),
         );
         check(
             &[("operation", delete), ("resource", notices)],
             None,
-            Some(Operation::Unsubscribe),
+            Some(&Operation::Unsubscribe),
         );
     }
 
