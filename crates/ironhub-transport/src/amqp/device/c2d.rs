@@ -41,6 +41,8 @@ pub(super) struct C2d<P: Ports> {
     /// By their numbers in the session.
     unsettled: HashMap<u32, LockToken>,
     settling: JoinSet<Settled>,
+    /// Of those, messages on their way back: until they are there, what is behind them would overtake them.
+    abandoning: usize,
     retry: Option<Pin<Box<Sleep>>>,
 }
 
@@ -50,7 +52,7 @@ struct Taking {
 }
 
 /// What the device wants of a message.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Complete,
     Abandon,
@@ -59,6 +61,7 @@ enum Verdict {
 
 /// A message that was settled, or could not be.
 struct Settled {
+    verdict: Verdict,
     /// The peer waits for a word on it.
     confirm: Option<(Sent, DeliveryState)>,
     result: Result<(), HubError>,
@@ -77,6 +80,7 @@ impl<P: Ports> C2d<P> {
             taken: VecDeque::new(),
             unsettled: HashMap::new(),
             settling: JoinSet::new(),
+            abandoning: 0,
             retry: None,
         }
     }
@@ -140,6 +144,9 @@ impl<P: Ports> C2d<P> {
                 self.tell(io, settled);
             }
         }
+        if self.settling.is_empty() {
+            self.abandoning = 0;
+        }
         loop {
             self.poll_taking(cx);
             if !self.send_taken(io) || !self.take(cx, io) {
@@ -160,18 +167,28 @@ impl<P: Ports> C2d<P> {
 
     fn settle(&mut self, token: LockToken, verdict: Verdict, confirm: Option<(Sent, DeliveryState)>) {
         let receiver = self.receiver.clone();
+        self.abandoning += usize::from(verdict == Verdict::Abandon);
         self.settling.spawn(async move {
             let result = match verdict {
                 Verdict::Complete => receiver.complete(&token).await,
                 Verdict::Abandon => receiver.abandon(&token).await,
                 Verdict::Reject => receiver.reject(&token).await,
             };
-            Settled { confirm, result }
+            Settled {
+                verdict,
+                confirm,
+                result,
+            }
         });
     }
 
     fn tell(&mut self, io: &mut Io<'_, P>, settled: Settled) {
-        let Settled { confirm, result } = settled;
+        let Settled {
+            verdict,
+            confirm,
+            result,
+        } = settled;
+        self.abandoning -= usize::from(verdict == Verdict::Abandon);
         if let Err(error) = &result
             && !matches!(error, HubError::LockLost | HubError::Disconnected)
         {
@@ -261,7 +278,7 @@ impl<P: Ports> C2d<P> {
         }
         let credit = usize::try_from(io.amqp.credit(link)).unwrap_or(usize::MAX);
         let asked = credit.min(C2D_IN_FLIGHT_PER_CONNECTION_MAX);
-        if self.taking.is_some() || asked == 0 {
+        if self.taking.is_some() || self.abandoning > 0 || asked == 0 {
             return false;
         }
         if !self.has_more {
