@@ -9,6 +9,7 @@ use ironhub_amqp::message::MessageId;
 use ironhub_amqp::performative::{AmqpError, Attach, DeliveryState, DeliveryTag, Role, Source, Target};
 use ironhub_amqp::request::Reply;
 use ironhub_amqp::sasl::Credentials;
+use ironhub_hub::ports::EventLog;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -19,9 +20,9 @@ use crate::hub::{HOST, TestHub};
 const WATCHDOG: Duration = Duration::from_hours(1);
 
 pub(crate) struct Client {
-    stream: TcpStream,
+    pub(crate) stream: TcpStream,
     pub(crate) amqp: Connection,
-    session: Option<SessionId>,
+    pub(crate) session: Option<SessionId>,
     sent: u32,
     audiences: u32,
 }
@@ -43,7 +44,7 @@ pub(crate) struct Answer {
 
 impl Client {
     /// Opens a connection and a session; panics when it is not let in.
-    pub(crate) async fn open(hub: &TestHub, credentials: Option<Credentials>) -> Self {
+    pub(crate) async fn open(hub: &TestHub<impl EventLog>, credentials: Option<Credentials>) -> Self {
         let mut client = Self::knock(hub, credentials).await.expect("the connection opens");
         let session = client.amqp.begin().expect("a session");
         client.session = Some(session);
@@ -54,7 +55,7 @@ impl Client {
     }
 
     /// Tries to open a connection; `None` when the hub closes it.
-    pub(crate) async fn knock(hub: &TestHub, credentials: Option<Credentials>) -> Option<Self> {
+    pub(crate) async fn knock(hub: &TestHub<impl EventLog>, credentials: Option<Credentials>) -> Option<Self> {
         let now = Instant::now().into_std();
         let amqp = Connection::new(Config::client("client", HOST), Side::Client(credentials), now);
         let stream = TcpStream::connect(hub.address).await.unwrap();
@@ -76,7 +77,7 @@ impl Client {
     }
 
     /// Without SASL, with this token put.
-    pub(crate) async fn with_token(hub: &TestHub, token: &str) -> Self {
+    pub(crate) async fn with_token(hub: &TestHub<impl EventLog>, token: &str) -> Self {
         let mut client = Self::open(hub, None).await;
         let cbs = client.pair(cbs::NODE).await;
         assert_eq!(client.put_token(cbs, token).await, Answer::ok());

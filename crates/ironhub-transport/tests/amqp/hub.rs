@@ -1,11 +1,12 @@
 //! A hub with the usual policies, one device `d.1`, one module `d.1/m.1`, and a port without TLS.
 
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ironhub_hub::ports::Clock;
+use ironhub_hub::ports::{Clock, EventLog};
 use ironhub_hub::{Hub, HubConfig, Parts, Ports};
 use ironhub_model::registry::{DeviceSpec, ModuleSpec, Precondition};
 use ironhub_model::{AccessPolicy, DeviceId, HubSettings, ModuleId, Permission, Permissions, SymmetricKey, sas_token};
@@ -20,18 +21,18 @@ pub(crate) const HOST: &str = "hub.example.test";
 pub(crate) const EVENT_HUB: &str = "hub";
 pub(crate) const DEVICE: &str = "d.1";
 
-/// Storage in memory, and a clock that tests move.
-pub(crate) struct TestPorts;
+/// Storage in memory, a clock that tests move, and the log of the test's choice.
+pub(crate) struct TestPorts<L = Log>(PhantomData<L>);
 
-impl Ports for TestPorts {
+impl<L: EventLog> Ports for TestPorts<L> {
     type State = SqliteState;
-    type Log = Log;
+    type Log = L;
     type Bus = LocalBus;
     type Clock = FakeClock;
 }
 
-pub(crate) struct TestHub {
-    pub(crate) hub: Hub<TestPorts>,
+pub(crate) struct TestHub<L: EventLog = Log> {
+    pub(crate) hub: Hub<TestPorts<L>>,
     pub(crate) clock: FakeClock,
     pub(crate) address: SocketAddr,
     pub(crate) drain: Drain,
@@ -66,14 +67,20 @@ pub(crate) fn policies() -> Vec<AccessPolicy> {
     ]
 }
 
+/// Over the log that the hub runs on in production, on a disk in memory.
 pub(crate) async fn start() -> TestHub {
     let clock = FakeClock::default();
     let log_clock = clock.clone();
     let log_clock = Arc::new(move || log_clock.now());
     let options = LogOptions::new(2, log_clock, Box::new(|failure| panic!("{failure:?}"))).in_memory();
+    let log = Log::open(Arc::new(MemoryDisk::default()), Path::new("/log"), options).unwrap();
+    start_over(log, clock).await
+}
+
+pub(crate) async fn start_over<L: EventLog>(log: L, clock: FakeClock) -> TestHub<L> {
     let parts = Parts {
         state: SqliteState::open_in_memory().unwrap(),
-        log: Log::open(Arc::new(MemoryDisk::default()), Path::new("/log"), options).unwrap(),
+        log,
         bus: LocalBus::new(),
         clock: clock.clone(),
     };
@@ -82,7 +89,7 @@ pub(crate) async fn start() -> TestHub {
         vec![HOST.into(), "127.0.0.1".into()],
         HubSettings::with_policies(policies()),
     );
-    let hub: Hub<TestPorts> = Hub::start(config, parts).await.unwrap();
+    let hub: Hub<TestPorts<L>> = Hub::start(config, parts).await.unwrap();
     register(&hub).await;
     let options = ListenerOptions {
         name: "amqp",
@@ -102,7 +109,7 @@ pub(crate) async fn start() -> TestHub {
     }
 }
 
-async fn register(hub: &Hub<TestPorts>) {
+async fn register<L: EventLog>(hub: &Hub<TestPorts<L>>) {
     let mut device = DeviceSpec::new(device_id());
     device.authentication.primary_key = Some(key().expose().into());
     hub.registry.put_device(device, Precondition::None).await.unwrap();
@@ -111,7 +118,7 @@ async fn register(hub: &Hub<TestPorts>) {
     hub.registry.put_module(module, Precondition::None).await.unwrap();
 }
 
-impl TestHub {
+impl<L: EventLog> TestHub<L> {
     /// A token of a policy for a path below the host, good for an hour.
     pub(crate) fn policy_token(&self, policy: &str, path: &str) -> String {
         self.token(path, &policy_key(), Some(policy))

@@ -9,11 +9,16 @@ mod client;
 #[cfg(test)]
 mod deadlines;
 #[cfg(test)]
+mod device;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod feedback;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+#[path = "../mqtt/held_log.rs"]
+mod held_log;
 #[cfg(test)]
 mod hub;
 #[cfg(test)]
