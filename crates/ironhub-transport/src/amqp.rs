@@ -17,6 +17,7 @@ mod io;
 mod management;
 mod node;
 mod nodes;
+mod protocol;
 mod ready;
 mod redirect;
 mod sasl;
@@ -44,7 +45,6 @@ use end::End;
 #[derive(Debug)]
 pub struct AmqpService<P: Ports> {
     hub: Hub<P>,
-    #[allow(dead_code, reason = "rules for frames are to come")]
     faults: Faults,
     /// What all connections call themselves.
     container_id: String,
@@ -59,7 +59,7 @@ impl<P: Ports> AmqpService<P> {
         Self::broken(hub, Faults::default())
     }
 
-    /// With frames broken as the rules say.
+    /// With links broken as the rules say.
     pub fn broken(hub: Hub<P>, faults: Faults) -> Arc<Self> {
         Arc::new(Self {
             hub,

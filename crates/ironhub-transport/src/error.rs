@@ -32,98 +32,80 @@ impl WireError {
 /// CONNECT is refused with 5 only where the device has not proved who it is, since that answer makes Python devices
 /// give up; all else is 3, which every SDK retries ("not authorized" and "server unavailable", MQTT 3.1.1, 3.2.2.3).
 pub fn wire_error(error: &HubError) -> WireError {
-    const ARGUMENT: &str = "com.microsoft:argument-error";
-    const QUOTA: &str = "com.microsoft:quota-exceeded";
-    const THROTTLED: &str = "com.microsoft:device-container-throttled";
     const DENIED: ConnectRefusal = ConnectRefusal::NotAuthorized;
     const LATER: ConnectRefusal = ConnectRefusal::ServerUnavailable;
-    let (code, name, connect, condition) = match error {
-        HubError::Unauthorized(_) => (
-            401_002,
-            "IotHubUnauthorizedAccess",
-            DENIED,
-            condition::UNAUTHORIZED_ACCESS,
-        ),
-        HubError::DeviceNotFound(_) => (404_001, "DeviceNotFound", DENIED, condition::NOT_FOUND),
-        HubError::ModuleNotFound(_) => (404_010, "ModuleNotFound", DENIED, condition::NOT_FOUND),
-        HubError::DeviceAlreadyExists(_) => (
-            409_001,
-            "DeviceAlreadyExists",
-            LATER,
-            "com.microsoft:device-already-exists",
-        ),
-        HubError::ModuleAlreadyExists(_) => (
-            409_301,
-            "ModuleAlreadyExistsOnDevice",
-            LATER,
-            "com.microsoft:device-already-exists",
-        ),
-        HubError::DeviceDisabled(_) => (403_012, "DeviceDisabled", LATER, condition::NOT_FOUND),
-        HubError::InvalidArgument(_) | HubError::QueryInvalid(_) => (400_004, "ArgumentInvalid", LATER, ARGUMENT),
-        HubError::ArgumentNull(_) => (400_005, "ArgumentNull", LATER, ARGUMENT),
-        HubError::Malformed(_) => (400_006, "IotHubFormatError", LATER, ARGUMENT),
-        HubError::PreconditionFailed => (
-            412_001,
-            "PreconditionFailed",
-            LATER,
-            "com.microsoft:precondition-failed",
-        ),
-        HubError::TooManyModules => (413_003, "TooManyModulesOnDevice", LATER, QUOTA),
-        HubError::TooManyDevices => (413_002, "TooManyDevices", LATER, QUOTA),
-        HubError::DefinedMultipleTimes(_) => (400_011, "DeviceDefinedMultipleTimes", LATER, ARGUMENT),
-        HubError::SystemModule(_) => (
-            401_100,
-            "SystemModuleModifyUnauthorizedAccess",
-            LATER,
-            condition::UNAUTHORIZED_ACCESS,
-        ),
-        HubError::InvalidScope(_) => (400_028, "InvalidDeviceScope", LATER, ARGUMENT),
-        HubError::MessageTooLarge { .. } => (413_001, "MessageTooLarge", LATER, condition::MESSAGE_SIZE_EXCEEDED),
-        HubError::QueueFull(_) => (
-            403_004,
-            "DeviceMaximumQueueDepthExceeded",
-            LATER,
-            condition::RESOURCE_LIMIT_EXCEEDED,
-        ),
-        HubError::InvalidExpiry => (403_009, "InvalidMessageExpiryTime", LATER, ARGUMENT),
-        HubError::LockLost => (
-            412_002,
-            "DeviceMessageLockLost",
-            LATER,
-            "com.microsoft:message-lock-lost",
-        ),
-        HubError::NotOnline { .. } => (404_103, "DeviceNotOnline", LATER, condition::NOT_FOUND),
-        HubError::MethodTimedOut { .. } => (504_101, "GatewayTimeout", LATER, "com.microsoft:timeout"),
-        HubError::Disconnected => (
-            404_104,
-            "DeviceConnectionClosedRemotely",
-            LATER,
-            condition::DETACH_FORCED,
-        ),
-        HubError::TooManyInFlight => (403_800, "DeviceMaximumInflightMethodExceeded", LATER, THROTTLED),
-        HubError::InvalidMethodResponse => (
-            502_101,
-            "InvalidResponseWhileProxying",
-            LATER,
-            condition::INTERNAL_ERROR,
-        ),
-        HubError::ConsumerGroupNotFound(_) => (404_000, "GenericNotFound", LATER, condition::NOT_FOUND),
-        HubError::PartitionNotFound => (
-            503_003,
-            "PartitionNotFound",
-            LATER,
-            "com.microsoft:argument-out-of-range",
-        ),
-        HubError::Busy => (503_005, "ServerBusy", LATER, "amqp:resource-locked"),
-        HubError::Throttled => (429_001, "ThrottlingException", LATER, THROTTLED),
-        HubError::ShuttingDown => (503_001, "ServiceUnavailable", LATER, condition::DETACH_FORCED),
-        HubError::Internal(_) => (500_001, "ServerError", LATER, condition::INTERNAL_ERROR),
+    let (code, name, connect) = match error {
+        HubError::Unauthorized(_) => (401_002, "IotHubUnauthorizedAccess", DENIED),
+        HubError::DeviceNotFound(_) => (404_001, "DeviceNotFound", DENIED),
+        HubError::ModuleNotFound(_) => (404_010, "ModuleNotFound", DENIED),
+        HubError::DeviceAlreadyExists(_) => (409_001, "DeviceAlreadyExists", LATER),
+        HubError::ModuleAlreadyExists(_) => (409_301, "ModuleAlreadyExistsOnDevice", LATER),
+        HubError::DeviceDisabled(_) => (403_012, "DeviceDisabled", LATER),
+        HubError::InvalidArgument(_) | HubError::QueryInvalid(_) => (400_004, "ArgumentInvalid", LATER),
+        HubError::ArgumentNull(_) => (400_005, "ArgumentNull", LATER),
+        HubError::Malformed(_) => (400_006, "IotHubFormatError", LATER),
+        HubError::PreconditionFailed => (412_001, "PreconditionFailed", LATER),
+        HubError::TooManyModules => (413_003, "TooManyModulesOnDevice", LATER),
+        HubError::TooManyDevices => (413_002, "TooManyDevices", LATER),
+        HubError::DefinedMultipleTimes(_) => (400_011, "DeviceDefinedMultipleTimes", LATER),
+        HubError::SystemModule(_) => (401_100, "SystemModuleModifyUnauthorizedAccess", LATER),
+        HubError::InvalidScope(_) => (400_028, "InvalidDeviceScope", LATER),
+        HubError::MessageTooLarge { .. } => (413_001, "MessageTooLarge", LATER),
+        HubError::QueueFull(_) => (403_004, "DeviceMaximumQueueDepthExceeded", LATER),
+        HubError::InvalidExpiry => (403_009, "InvalidMessageExpiryTime", LATER),
+        HubError::LockLost => (412_002, "DeviceMessageLockLost", LATER),
+        HubError::NotOnline { .. } => (404_103, "DeviceNotOnline", LATER),
+        HubError::MethodTimedOut { .. } => (504_101, "GatewayTimeout", LATER),
+        HubError::Disconnected => (404_104, "DeviceConnectionClosedRemotely", LATER),
+        HubError::TooManyInFlight => (403_800, "DeviceMaximumInflightMethodExceeded", LATER),
+        HubError::InvalidMethodResponse => (502_101, "InvalidResponseWhileProxying", LATER),
+        HubError::ConsumerGroupNotFound(_) => (404_000, "GenericNotFound", LATER),
+        HubError::PartitionNotFound => (503_003, "PartitionNotFound", LATER),
+        HubError::Busy => (503_005, "ServerBusy", LATER),
+        HubError::Throttled => (429_001, "ThrottlingException", LATER),
+        HubError::ShuttingDown => (503_001, "ServiceUnavailable", LATER),
+        HubError::Internal(_) => (500_001, "ServerError", LATER),
     };
     WireError {
         code,
         name,
         connect,
-        condition,
+        condition: condition_of(error),
+    }
+}
+
+/// The AMQP condition. No `_` arm either.
+///
+/// Java and .NET retry after `amqp:resource-locked`, the throttling one and `amqp:link:detach-forced`; they give up after
+/// most others.
+fn condition_of(error: &HubError) -> &'static str {
+    match error {
+        HubError::Unauthorized(_) | HubError::SystemModule(_) => condition::UNAUTHORIZED_ACCESS,
+        // The real service does not tell a disabled device from an unknown one, and .NET takes it so.
+        HubError::DeviceNotFound(_)
+        | HubError::ModuleNotFound(_)
+        | HubError::DeviceDisabled(_)
+        | HubError::NotOnline { .. }
+        | HubError::ConsumerGroupNotFound(_) => condition::NOT_FOUND,
+        HubError::DeviceAlreadyExists(_) | HubError::ModuleAlreadyExists(_) => "com.microsoft:device-already-exists",
+        HubError::InvalidArgument(_)
+        | HubError::QueryInvalid(_)
+        | HubError::ArgumentNull(_)
+        | HubError::Malformed(_)
+        | HubError::DefinedMultipleTimes(_)
+        | HubError::InvalidScope(_)
+        | HubError::InvalidExpiry => "com.microsoft:argument-error",
+        HubError::PartitionNotFound => "com.microsoft:argument-out-of-range",
+        HubError::PreconditionFailed => "com.microsoft:precondition-failed",
+        HubError::TooManyModules | HubError::TooManyDevices => "com.microsoft:quota-exceeded",
+        HubError::MessageTooLarge { .. } => condition::MESSAGE_SIZE_EXCEEDED,
+        HubError::QueueFull(_) => condition::RESOURCE_LIMIT_EXCEEDED,
+        HubError::LockLost => "com.microsoft:message-lock-lost",
+        HubError::MethodTimedOut { .. } => "com.microsoft:timeout",
+        HubError::Disconnected | HubError::ShuttingDown => condition::DETACH_FORCED,
+        HubError::TooManyInFlight | HubError::Throttled => "com.microsoft:device-container-throttled",
+        HubError::Busy => "amqp:resource-locked",
+        HubError::InvalidMethodResponse | HubError::Internal(_) => condition::INTERNAL_ERROR,
     }
 }
 
@@ -151,11 +133,13 @@ fn description(error: &HubError) -> String {
     if let HubError::Unauthorized(_) = error {
         return "Unauthorized access.".into();
     }
-    match error {
-        HubError::Internal(_) => "The hub has failed; the log of the hub says more.".into(),
-        HubError::ConsumerGroupNotFound(name) => format!("The messaging entity '{name}' could not be found."),
-        error => error.to_string(),
+    if let HubError::Internal(_) = error {
+        return "The hub has failed; its log says more.".into();
     }
+    if let HubError::ConsumerGroupNotFound(name) = error {
+        return format!("The messaging entity '{name}' could not be found.");
+    }
+    error.to_string()
 }
 
 #[cfg(test)]
@@ -196,5 +180,41 @@ mod tests {
         check(&HubError::MethodTimedOut { timeout }, 504, "GatewayTimeout", 3);
         check(&HubError::ShuttingDown, 503, "ServiceUnavailable", 3);
         check(&HubError::Internal(String::new()), 500, "ServerError", 3);
+    }
+
+    #[test]
+    fn what_amqp_clients_are_told() {
+        let device = DeviceId::parse("d").unwrap();
+        for (error, condition, description) in [
+            (
+                Unauthorized::WrongSignature.into(),
+                "amqp:unauthorized-access",
+                "Unauthorized access.",
+            ),
+            (
+                HubError::DeviceDisabled(device.clone()),
+                "amqp:not-found",
+                "the device d is disabled",
+            ),
+            (
+                HubError::QueueFull(device),
+                "amqp:resource-limit-exceeded",
+                "the queue of the device d is full",
+            ),
+            (
+                HubError::ConsumerGroupNotFound("g".into()),
+                "amqp:not-found",
+                "The messaging entity 'g' could not be found.",
+            ),
+            (
+                HubError::Internal("a secret".into()),
+                "amqp:internal-error",
+                "The hub has failed; its log says more.",
+            ),
+        ] {
+            assert_eq!(amqp_error(&error), AmqpError::new(condition, description));
+        }
+        assert_eq!(amqp_error(&HubError::Busy).condition, "amqp:resource-locked");
+        assert_eq!(event_hubs_error(&HubError::Busy).condition, "com.microsoft:server-busy");
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! The rules' language is told by [`Rule`]; the conformance suite's table of mutants is written in it.
 
+mod amqp;
 mod https;
 mod mqtt;
 mod rule;
 
+pub(crate) use amqp::{BrokenLinks, Fate};
 pub use https::break_requests;
 pub(crate) use mqtt::break_packets;
 pub use rule::{InvalidRule, Rule};

@@ -72,7 +72,7 @@ pub struct PartitionAddress<'a> {
 impl<'a> Address<'a> {
     /// Takes an address apart; `None` when the hub has nothing of that form.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let path = path_of(text);
+        let path = path(text);
         let segments: Vec<&str> = path.split('/').collect();
         let lower: Vec<String> = segments.iter().map(|segment| segment.to_ascii_lowercase()).collect();
         let words: Vec<&str> = lower.iter().map(String::as_str).collect();
@@ -157,8 +157,8 @@ pub fn event_hub_of_audience(path: &str) -> Option<(&str, Option<&str>)> {
     Some((event_hub, segments.next().filter(|_| has_group)))
 }
 
-/// Without scheme, host and slashes around it.
-fn path_of(text: &str) -> &str {
+/// An address without scheme, host and the slashes around it.
+pub fn path(text: &str) -> &str {
     let path = match text.split_once("://") {
         Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
         None => text,

@@ -87,17 +87,16 @@ impl Cbs {
         });
         let (message_id, reply_to) = Request::return_address(&put.payload);
         let mut reply = Vec::new();
-        match &proved {
-            Ok(()) => Reply::write(&mut reply, message_id, reply_to, &Status::OK, Value::Null),
-            Err(Refused { status, error, .. }) => {
-                let status = Status {
-                    code: i32::from(*status),
-                    description: error.description.as_deref().unwrap_or_default(),
-                    condition: Some(&error.condition),
-                };
-                Reply::write(&mut reply, message_id, reply_to, &status, Value::Null);
-            }
-        }
+        let mut status = match &proved {
+            Ok(()) => Status::OK,
+            Err(Refused { status, error, .. }) => Status {
+                code: i32::from(*status),
+                description: error.description.as_deref().unwrap_or_default(),
+                condition: Some(&error.condition),
+            },
+        };
+        status.code = io.amqp.broken.status(put.receipt.link()).unwrap_or(status.code);
+        Reply::write(&mut reply, message_id, reply_to, &status, Value::Null);
         let outcome = proved.map_or_else(|refused| refused.reason, |()| "accepted");
         metrics::counter!("ironhub_amqp_tokens_total", "outcome" => outcome).increment(1);
         if let Err(error) = self.responder.reply(io.amqp, put.receipt, reply_to, reply) {
@@ -215,12 +214,13 @@ async fn prove<P: Ports>(hub: Hub<P>, token: String) -> Proved {
 impl From<HubError> for Refused {
     fn from(error: HubError) -> Self {
         let wire = wire_error(&error);
-        let (status, reason) = match &error {
-            HubError::Unauthorized(reason @ Unauthorized::MalformedToken) => (400, reason.label()),
-            HubError::Unauthorized(reason) => (401, reason.label()),
-            // The real service does not tell a disabled device from an unknown one, and .NET takes it so.
-            HubError::DeviceDisabled(_) => (404, wire.name),
-            _ => (wire.status(), wire.name),
+        let (status, reason) = if let HubError::Unauthorized(reason) = error {
+            let is_malformed = reason == Unauthorized::MalformedToken;
+            (if is_malformed { 400 } else { 401 }, reason.label())
+        } else if wire.condition == condition::NOT_FOUND {
+            (404, wire.name) // A disabled device as well.
+        } else {
+            (wire.status(), wire.name)
         };
         Self {
             status,

@@ -20,6 +20,7 @@ use super::claims::Claims;
 use super::end::End;
 use super::io::{Around, Io};
 use super::nodes::Nodes;
+use super::protocol::Protocol;
 use super::sasl::{self, Login};
 use super::wire::{Moved, Wire};
 use crate::listener::Drain;
@@ -32,7 +33,7 @@ const DEADLINE_LOOK_MAX: Duration = Duration::from_mins(10);
 pub(super) struct Driver<S, P: Ports> {
     around: Around<P>,
     wire: Wire<S>,
-    amqp: Connection,
+    amqp: Protocol,
     claims: Claims<P>,
     nodes: Nodes<P>,
     login: Option<Login>,
@@ -71,7 +72,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, P: Ports> Driver<S, P> {
         let now = Instant::now();
         Self {
             wire: Wire::new(stream),
-            amqp: Connection::new(config, Side::Server, now.into_std()),
+            amqp: Protocol::new(
+                Connection::new(config, Side::Server, now.into_std()),
+                service.faults.clone(),
+            ),
             claims: Claims::new(service.hub.clone(), peer.clone()),
             nodes: Nodes::new(),
             login: None,
@@ -140,7 +144,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, P: Ports> Driver<S, P> {
                     self.around.host = open.hostname.filter(|host| hub.info().is_host(host)).map(Into::into);
                 }
                 Event::Closed { error } => return Err(error.map_or(End::Closed, End::Protocol)),
-                event => {
+                Event::Begun(_)
+                | Event::Attach { .. }
+                | Event::Attached { .. }
+                | Event::Delivery(_)
+                | Event::Disposition { .. }
+                | Event::Credit { .. }
+                | Event::Detached { .. }
+                | Event::Ended { .. } => {
                     let mut io = Io::new(&self.around, &mut self.amqp, &mut self.claims);
                     self.nodes.handle(&mut io, event);
                 }
@@ -148,6 +159,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, P: Ports> Driver<S, P> {
         }
         if self.amqp.is_finished() {
             return Err(End::Refused);
+        }
+        if self.amqp.is_broken_off() {
+            return Err(End::PeerClosed);
         }
         Ok(())
     }
@@ -273,7 +287,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, P: Ports> Driver<S, P> {
         match end {
             End::NotReading | End::Stalled | End::Io(_) => self.wire.cut().await,
             End::Closed | End::Protocol(_) | End::PeerClosed | End::Refused | End::NoClaim | End::Draining => {
-                self.wire.close(&mut self.amqp).await
+                self.wire.close(&mut self.amqp).await;
             }
         }
         end

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use ironhub_amqp::connection::{Connection, Gone, LinkId};
+use ironhub_amqp::connection::{Gone, LinkId};
 use ironhub_amqp::performative::{AmqpError, Attach};
 use ironhub_hub::{Hub, Ports};
 use tracing::debug;
 
 use super::AmqpService;
 use super::claims::Claims;
+use super::protocol::Protocol;
 use crate::peer::Peer;
 
 /// What stays the same for a whole connection.
@@ -30,7 +31,7 @@ pub(super) struct Io<'a, P: Ports> {
     /// The hub.
     pub(super) hub: &'a Hub<P>,
     /// The protocol.
-    pub(super) amqp: &'a mut Connection,
+    pub(super) amqp: &'a mut Protocol,
     /// What the peer has proved.
     pub(super) claims: &'a mut Claims<P>,
     /// Who is at the other end.
@@ -47,7 +48,7 @@ pub(super) struct Io<'a, P: Ports> {
 }
 
 impl<'a, P: Ports> Io<'a, P> {
-    pub(super) fn new(around: &'a Around<P>, amqp: &'a mut Connection, claims: &'a mut Claims<P>) -> Self {
+    pub(super) fn new(around: &'a Around<P>, amqp: &'a mut Protocol, claims: &'a mut Claims<P>) -> Self {
         let hub = &around.service.hub;
         let own_name = hub.info().host_names.first().map_or("localhost", String::as_str);
         Self {
@@ -63,7 +64,7 @@ impl<'a, P: Ports> Io<'a, P> {
         }
     }
 
-    /// Takes a link as `answer` says; see [`Connection::accept`]. Fails when the peer has left it meanwhile.
+    /// Takes a link as `answer` says; see `Connection::accept`. Fails when the peer has left it meanwhile.
     pub(super) fn accept(&mut self, link: LinkId, answer: Attach) -> Result<(), Gone> {
         self.amqp.accept(link, answer)
     }
@@ -86,7 +87,7 @@ impl<'a, P: Ports> Io<'a, P> {
         self.gone.push(link);
     }
 
-    /// Has the node polled again when output was written or input came: [`Connection::can_send`] may have become true.
+    /// Has the node polled again when output was written or input came: `Connection::can_send` may have become true.
     pub(super) fn want_output(&mut self) {
         self.wants_output = true;
     }

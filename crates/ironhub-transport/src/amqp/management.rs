@@ -44,17 +44,20 @@ impl<P: Ports> NodeEvents<P> for Management {
     fn handle_delivery(&mut self, io: &mut Io<'_, P>, delivery: Delivery) {
         let (message_id, reply_to) = Request::return_address(&delivery.payload);
         let mut reply = Vec::new();
-        match answer(io, &delivery.payload) {
-            Ok(body) => Reply::write(&mut reply, message_id, reply_to, &Status::OK, body.value()),
+        let answer = answer(io, &delivery.payload);
+        let (mut status, body) = match &answer {
+            Ok(body) => (Status::OK, body.value()),
             Err((code, error)) => {
                 let status = Status {
-                    code,
+                    code: *code,
                     description: error.description.as_deref().unwrap_or_default(),
                     condition: Some(&error.condition),
                 };
-                Reply::write(&mut reply, message_id, reply_to, &status, Value::Null);
+                (status, Value::Null)
             }
-        }
+        };
+        status.code = io.amqp.broken.status(delivery.receipt.link()).unwrap_or(status.code);
+        Reply::write(&mut reply, message_id, reply_to, &status, body);
         if let Err(error) = self.responder.reply(io.amqp, delivery.receipt, reply_to, reply) {
             debug!(peer = %io.peer.address(), %error, "a reply of $management is lost");
         }
@@ -113,9 +116,11 @@ fn answer<P: Ports>(io: &Io<'_, P>, payload: &[u8]) -> Result<Encoded, (i32, Amq
             check_name(name)?;
             let unknown = || (404, entity_not_found(&format!("{own}/Partitions/{partition}")));
             let partition = partition_id(partition).ok_or_else(unknown)?;
-            let bounds = io.hub.events.bounds(partition).map_err(|error| match error {
-                HubError::PartitionNotFound => unknown(),
-                error => (i32::from(wire_error(&error).status()), amqp_error(&error)),
+            let bounds = io.hub.events.bounds(partition).map_err(|error| {
+                if error == HubError::PartitionNotFound {
+                    return unknown();
+                }
+                (i32::from(wire_error(&error).status()), amqp_error(&error))
             })?;
             let view = PartitionView {
                 event_hub: own,

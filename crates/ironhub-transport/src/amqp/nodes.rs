@@ -14,6 +14,7 @@ use super::io::Io;
 use super::node::{Node, NodeEvents, Offer};
 use super::ready::{NodeWaker, Ready};
 use crate::error::{amqp_error, entity_not_found};
+use crate::faults::Fate;
 
 /// Names a node of one connection; never names another one later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,7 +69,14 @@ impl<P: Ports> Nodes<P> {
     /// Has the node concerned see to an event.
     pub(super) fn handle(&mut self, io: &mut Io<'_, P>, event: Event) {
         match event {
-            Event::Attach { link, session, attach } => self.attach(io, Offer { link, session, attach }),
+            Event::Attach {
+                link,
+                session,
+                mut attach,
+            } => match io.amqp.broken.handle_attach(link, &mut attach) {
+                Ok(()) => self.attach(io, Offer { link, session, attach }),
+                Err(error) => io.refuse(link, error),
+            },
             Event::Delivery(delivery) => self.handle_delivery(io, delivery),
             Event::Disposition {
                 deliveries,
@@ -79,6 +87,7 @@ impl<P: Ports> Nodes<P> {
             Event::Detached { link, .. } => {
                 self.with_link(io, link, |node, io| node.handle_detached(io, link));
                 self.forget(link);
+                io.amqp.broken.forget(link);
             }
             Event::Authenticate { .. }
             | Event::Opened(_)
@@ -181,8 +190,20 @@ impl<P: Ports> Nodes<P> {
         self.after(id, io);
     }
 
-    fn handle_delivery(&mut self, io: &mut Io<'_, P>, delivery: Delivery) {
+    fn handle_delivery(&mut self, io: &mut Io<'_, P>, mut delivery: Delivery) {
         let link = delivery.receipt.link();
+        match io.amqp.broken.handle_delivery(&mut delivery) {
+            Fate::Passes => {}
+            Fate::Doubles => {
+                let first = delivery.clone();
+                self.with_link(io, link, |node, io| node.handle_delivery(io, first));
+            }
+            Fate::Vanishes => {
+                let _ = io.amqp.settle(delivery.receipt, DeliveryState::Accepted); // Its link is there.
+                return;
+            }
+            Fate::Closes => return io.amqp.break_off(),
+        }
         self.with_link(io, link, |node, io| node.handle_delivery(io, delivery));
     }
 
@@ -191,8 +212,9 @@ impl<P: Ports> Nodes<P> {
         let (state, settled) = outcome;
         for of_link in deliveries.chunk_by(|a, b| a.link == b.link) {
             let Some(first) = of_link.first() else { continue };
+            let broken = io.amqp.broken.outcome(first.link);
             self.with_link(io, first.link, |node, io| {
-                node.handle_disposition(io, of_link, state, settled);
+                node.handle_disposition(io, of_link, broken.as_ref().unwrap_or(state), settled);
             });
         }
     }
@@ -223,6 +245,13 @@ impl<P: Ports> Nodes<P> {
                 (false, true) => self.blocked += 1,
                 (true, false) => self.blocked -= 1,
                 (false, false) | (true, true) => {}
+            }
+        }
+        for sent in io.amqp.take_vanished() {
+            if let Some(entry) = self.entries.get_mut(&id) {
+                let node = entry.node.events();
+                node.handle_disposition(io, &[sent], &DeliveryState::Accepted, true);
+                entry.waker.wake_by_ref();
             }
         }
         for link in io.take_gone() {

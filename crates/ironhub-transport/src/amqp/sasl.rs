@@ -21,11 +21,10 @@ pub(super) type Login = Pin<Box<dyn Future<Output = Result<Option<Claim>, HubErr
 pub(super) fn log_in<P: Ports>(service: Arc<AmqpService<P>>, peer: &Peer, credentials: Credentials) -> Login {
     let (has_certificate, peer) = (!peer.certificates().is_empty(), peer.address());
     Box::pin(async move {
-        let Credentials::Plain { user, password, .. } = credentials else {
-            return match credentials {
-                Credentials::External if !has_certificate => Err(Unauthorized::NoCredentials.into()),
-                _ => Ok(None),
-            };
+        let (user, password) = match credentials {
+            Credentials::Plain { user, password, .. } => (user, password),
+            Credentials::External if !has_certificate => return Err(Unauthorized::NoCredentials.into()),
+            Credentials::External | Credentials::Mssbcbs | Credentials::Anonymous => return Ok(None),
         };
         let outcome = plain(&service.hub, &user, &password).await;
         match &outcome {

@@ -39,9 +39,14 @@ async fn apply(State(faults): State<Faults>, mut request: Request, next: Next) -
         }
         Action::EmptyBody => with_body(next.run(request).await, |_| Vec::new()).await,
         Action::Corrupt => with_body(next.run(request).await, |bytes| vec![b'X'; bytes.len()]).await,
-        Action::Drop | Action::Duplicate | Action::Close | Action::Connack(_) | Action::Suback(_) => {
-            next.run(request).await
-        }
+        Action::Drop
+        | Action::Duplicate
+        | Action::Close
+        | Action::Connack(_)
+        | Action::Suback(_)
+        | Action::Refuse(_)
+        | Action::Strip(_)
+        | Action::Outcome(_) => next.run(request).await,
     }
 }
 
@@ -50,7 +55,7 @@ impl Faults {
         let path = percent::decode(request.uri().path())?;
         let rule = self.0.iter().find(|rule| match &rule.target {
             Target::Request(method, pattern) => method == request.method() && fits(pattern, &path),
-            Target::PacketIn(_) | Target::PacketOut(_) => false,
+            Target::PacketIn(_) | Target::PacketOut(_) | Target::Link(..) => false,
         })?;
         Some(rule.action.clone())
     }

@@ -139,7 +139,10 @@ impl Packet {
             | Action::Delay(_)
             | Action::Status(_)
             | Action::StripHeader(_)
-            | Action::EmptyBody => return,
+            | Action::EmptyBody
+            | Action::Refuse(_)
+            | Action::Strip(_)
+            | Action::Outcome(_) => return,
         };
         self.bytes.get_mut(from..).unwrap_or_default().fill(byte);
         // A refusal is of no session.

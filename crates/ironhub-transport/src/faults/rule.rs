@@ -11,6 +11,10 @@ use hyper::header::HeaderName;
 /// `mqtt:in:MATCH:ACTION` and `mqtt:out:MATCH:ACTION` break packets from and to clients: `MATCH` is a packet's name or
 /// fits the topic of a PUBLISH. `https:METHOD PATH:ACTION` breaks requests whose decoded path fits. In both `*` stands
 /// for any run of characters, and letter case does not matter.
+///
+/// `amqp:attach ADDRESS:ACTION` breaks the attaching of links whose address fits (without scheme and host), `amqp:in
+/// ADDRESS:ACTION` and `amqp:out ADDRESS:ACTION` the messages from and to clients on them, `amqp:settle ADDRESS:OUTCOME`
+/// what either side says of a message, `amqp:status ADDRESS:CODE` the status of replies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     pub(super) target: Target,
@@ -22,6 +26,17 @@ pub(super) enum Target {
     PacketIn(String),
     PacketOut(String),
     Request(Method, String),
+    Link(LinkEvent, String),
+}
+
+/// What happens on an AMQP link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LinkEvent {
+    Attach,
+    In,
+    Out,
+    Settle,
+    Status,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,33 +61,82 @@ pub(super) enum Action {
     StripHeader(HeaderName),
     /// The answer's body is left out.
     EmptyBody,
+    /// The link is refused with this condition.
+    Refuse(String),
+    /// A link property, filter, annotation or application property of this name is left out.
+    Strip(String),
+    /// What becomes of messages.
+    Outcome(Outcome),
+}
+
+/// What an AMQP disposition says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Accepted,
+    Released,
+    Rejected,
 }
 
 /// The text is no rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("mqtt:in:MATCH:ACTION, mqtt:out:MATCH:ACTION or https:METHOD PATH:ACTION")]
+#[error(
+    "mqtt:in:MATCH:ACTION, mqtt:out:MATCH:ACTION, https:METHOD PATH:ACTION or amqp:attach|in|out|settle|status ADDRESS:ACTION"
+)]
 pub struct InvalidRule;
 
 impl FromStr for Rule {
     type Err = InvalidRule;
 
     fn from_str(text: &str) -> Result<Self, InvalidRule> {
-        let (target, action) = text.rsplit_once(':').ok_or(InvalidRule)?;
+        let (target, action) = split(text).ok_or(InvalidRule)?;
         let target = target_of(target)?;
         let action = action_of(action)?;
-        let is_for_requests = matches!(target, Target::Request(..));
-        let fits = match action {
-            Action::Corrupt | Action::Delay(_) => true,
-            Action::Drop | Action::Duplicate | Action::Close | Action::Connack(_) | Action::Suback(_) => {
-                !is_for_requests
-            }
-            Action::Status(_) | Action::StripHeader(_) | Action::EmptyBody => is_for_requests,
-        };
-        if fits {
+        if can_be(&target, &action) {
             Ok(Self { target, action })
         } else {
             Err(InvalidRule)
         }
+    }
+}
+
+/// Conditions and names of filters have colons of their own.
+fn split(text: &str) -> Option<(&str, &str)> {
+    let named = [":refuse=", ":strip="].iter().find_map(|word| text.find(word));
+    match named {
+        Some(at) => Some((text.get(..at)?, text.get(at + 1..)?)),
+        None => text.rsplit_once(':'),
+    }
+}
+
+fn can_be(target: &Target, action: &Action) -> bool {
+    match target {
+        Target::PacketIn(_) | Target::PacketOut(_) => matches!(
+            action,
+            Action::Drop
+                | Action::Duplicate
+                | Action::Close
+                | Action::Connack(_)
+                | Action::Suback(_)
+                | Action::Corrupt
+                | Action::Delay(_)
+        ),
+        Target::Request(..) => matches!(
+            action,
+            Action::Status(_) | Action::StripHeader(_) | Action::EmptyBody | Action::Corrupt | Action::Delay(_)
+        ),
+        Target::Link(LinkEvent::Attach, _) => matches!(action, Action::Refuse(_) | Action::Strip(_)),
+        Target::Link(LinkEvent::In, _) => {
+            matches!(
+                action,
+                Action::Drop | Action::Duplicate | Action::Corrupt | Action::Close
+            )
+        }
+        Target::Link(LinkEvent::Out, _) => matches!(
+            action,
+            Action::Drop | Action::Duplicate | Action::Corrupt | Action::Close | Action::Strip(_)
+        ),
+        Target::Link(LinkEvent::Settle, _) => matches!(action, Action::Outcome(_)),
+        Target::Link(LinkEvent::Status, _) => matches!(action, Action::Status(_)),
     }
 }
 
@@ -83,6 +147,19 @@ fn target_of(text: &str) -> Result<Target, InvalidRule> {
     }
     if let Some(packet) = text.strip_prefix("mqtt:out:") {
         return Ok(Target::PacketOut(lower(packet)));
+    }
+    if let Some(link) = text.strip_prefix("amqp:") {
+        // `in` and `out` also with a colon, as for packets.
+        let (event, address) = link.split_once([' ', ':']).ok_or(InvalidRule)?;
+        let event = match event {
+            "attach" => LinkEvent::Attach,
+            "in" => LinkEvent::In,
+            "out" => LinkEvent::Out,
+            "settle" => LinkEvent::Settle,
+            "status" => LinkEvent::Status,
+            _ => return Err(InvalidRule),
+        };
+        return Ok(Target::Link(event, lower(address)));
     }
     let request = text.strip_prefix("https:").ok_or(InvalidRule)?;
     let (method, path) = request.split_once(' ').ok_or(InvalidRule)?;
@@ -103,6 +180,15 @@ fn action_of(text: &str) -> Result<Action, InvalidRule> {
         "connack" => Action::Connack(code()?),
         "suback" => Action::Suback(code()?),
         "status" => Action::Status(value.parse().map_err(|_| InvalidRule)?),
+        "refuse" => Action::Refuse(value.to_owned()),
+        "strip" => Action::Strip(value.to_owned()),
+        "accepted" => Action::Outcome(Outcome::Accepted),
+        "released" => Action::Outcome(Outcome::Released),
+        "rejected" => Action::Outcome(Outcome::Rejected),
+        // A status that is no number of a reply's is none of a request's either.
+        _ if value.is_empty() && name.bytes().all(|b| b.is_ascii_digit()) => {
+            Action::Status(name.parse().map_err(|_| InvalidRule)?)
+        }
         "strip-header" => Action::StripHeader(value.parse().map_err(|_| InvalidRule)?),
         _ => return Err(InvalidRule),
     })
@@ -154,8 +240,42 @@ mod tests {
         );
         let header = Action::StripHeader(HeaderName::from_static("if-match"));
         check("https:GET /Devices/*:strip-header=If-Match", Ok((request, header)));
+        let link = |event, address: &str| Target::Link(event, address.to_owned());
+        check(
+            "amqp:attach *DeviceBound:refuse=amqp:not-found",
+            Ok((
+                link(LinkEvent::Attach, "*devicebound"),
+                Action::Refuse("amqp:not-found".into()),
+            )),
+        );
+        check(
+            "amqp:attach eh/*:strip=apache.org:selector-filter:string",
+            Ok((
+                link(LinkEvent::Attach, "eh/*"),
+                Action::Strip("apache.org:selector-filter:string".into()),
+            )),
+        );
+        check("amqp:in:*:drop", Ok((link(LinkEvent::In, "*"), Action::Drop)));
+        check(
+            "amqp:out *:strip=x",
+            Ok((link(LinkEvent::Out, "*"), Action::Strip("x".into()))),
+        );
+        let rejected = Action::Outcome(Outcome::Rejected);
+        check(
+            "amqp:settle d/*:rejected",
+            Ok((link(LinkEvent::Settle, "d/*"), rejected)),
+        );
+        check(
+            "amqp:status $cbs:401",
+            Ok((link(LinkEvent::Status, "$cbs"), Action::Status(401))),
+        );
         for bad in [
             "",
+            "amqp:in *:refuse=x",
+            "amqp:settle *:drop",
+            "amqp:status $cbs:x",
+            "amqp:else *:drop",
+            "mqtt:in:*:accepted",
             "x",
             "mqtt:in:CONNECT",
             "https:GET:close",

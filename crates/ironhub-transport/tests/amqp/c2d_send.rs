@@ -7,7 +7,7 @@ use ironhub_amqp::types::Value;
 use ironhub_hub::DevicePrincipal;
 use ironhub_model::limits::{C2D_LOCK_DEFAULT, C2D_MESSAGE_BYTES_MAX};
 use ironhub_model::registry::{DeviceSpec, Precondition};
-use ironhub_model::{AckRequest, C2dDelivery, DeviceId, IdentityId};
+use ironhub_model::{AckRequest, C2dDelivery, DeviceId, IdentityId, Timestamp};
 
 use crate::client::Client;
 use crate::hub::{DEVICE, HOST, TestHub, device_id, key, start};
@@ -87,7 +87,7 @@ async fn what_is_accepted_is_in_the_queue_with_all_that_was_said() {
     assert_eq!(message.content_type.as_deref(), Some("application/json"));
     assert_eq!(message.content_encoding.as_deref(), Some("utf-8"));
     assert_eq!(message.ack, Some(AckRequest::Full));
-    assert_eq!(message.expires_at.map(|at| at.as_millis()), Some(1_767_225_700_000));
+    assert_eq!(message.expires_at.map(Timestamp::as_millis), Some(1_767_225_700_000));
     assert_eq!(message.properties, [("alert".to_owned(), "true".to_owned())]);
     assert_eq!(message.body, b"{}");
 }

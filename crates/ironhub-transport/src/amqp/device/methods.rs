@@ -1,6 +1,6 @@
 //! Direct methods: calls to the device on one link, its answers on another. It listens while both are up.
 
-use ironhub_amqp::connection::{Connection, Delivery, LinkId, Outgoing, Sent};
+use ironhub_amqp::connection::{Delivery, LinkId, Outgoing, Sent};
 use ironhub_amqp::performative::{Attach, DeliveryState, DeliveryTag, Role, SenderSettleMode};
 use ironhub_dialect::amqp::methods::{CallIds, parse_answer, write_call};
 use ironhub_hub::{Link, Ports};
@@ -11,6 +11,7 @@ use tracing::debug;
 
 use super::Pair;
 use crate::amqp::io::Io;
+use crate::amqp::protocol::Protocol;
 use crate::method_answer::bring_answer;
 
 /// Answers that may be under way.
@@ -54,12 +55,12 @@ impl Methods {
     }
 
     /// Would a call go out now?
-    pub(super) fn can_call(&self, amqp: &Connection) -> bool {
+    pub(super) fn can_call(&self, amqp: &Protocol) -> bool {
         self.links.is_whole() && self.links.to_device.is_some_and(|link| amqp.can_send(link))
     }
 
     /// Sends a call, for which there is room.
-    pub(super) fn call<P: Ports>(&self, amqp: &mut Connection, hub_link: &Link<P>, request_id: u64, call: &MethodCall) {
+    pub(super) fn call<P: Ports>(&self, amqp: &mut Protocol, hub_link: &Link<P>, request_id: u64, call: &MethodCall) {
         let Some(link) = self.links.to_device else { return };
         let uuid = self.ids.uuid(request_id);
         let outgoing = Outgoing {
@@ -89,7 +90,7 @@ impl Methods {
         }
     }
 
-    pub(super) fn handle_answer<P: Ports>(&self, amqp: &mut Connection, hub_link: &Link<P>, delivery: &Delivery) {
+    pub(super) fn handle_answer<P: Ports>(&self, amqp: &mut Protocol, hub_link: &Link<P>, delivery: &Delivery) {
         let state = match parse_answer(&delivery.payload) {
             Ok(answer) => {
                 if let Some(request_id) = self.ids.request_id(answer.uuid) {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use ironhub_amqp::connection::{Connection, Delivery, LinkId, Receipt};
+use ironhub_amqp::connection::{Delivery, LinkId, Receipt};
 use ironhub_amqp::performative::{AmqpError, Attach, DeliveryState, condition};
 use ironhub_dialect::amqp::telemetry;
 use ironhub_hub::ports::{Completion, Watermark};
@@ -14,6 +14,7 @@ use ironhub_model::limits::{AMQP_DELIVERY_BYTES_MAX, D2C_MESSAGE_BYTES_MAX};
 
 use crate::amqp::claims::HubFuture;
 use crate::amqp::io::Io;
+use crate::amqp::protocol::Protocol;
 use crate::error::amqp_error;
 
 /// Messages that may be under way, or in the hub and not durable: what the real service grants.
@@ -80,7 +81,7 @@ impl<P: Ports> Telemetry<P> {
         !self.waiting.is_empty()
     }
 
-    pub(super) fn handle_delivery(&mut self, amqp: &mut Connection, delivery: Delivery) {
+    pub(super) fn handle_delivery(&mut self, amqp: &mut Protocol, delivery: Delivery) {
         let waiting = Waiting { delivery, taken: 0 };
         if self.is_blocked() {
             self.waiting.push_back(waiting);
@@ -92,12 +93,12 @@ impl<P: Ports> Telemetry<P> {
     }
 
     /// Accepts what has become durable and offers again what found no room. Fails when the log has stopped.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, amqp: &mut Connection) -> Result<(), HubError> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, amqp: &mut Protocol) -> Result<(), HubError> {
         self.poll_room(cx, amqp)?;
         self.poll_durable(cx, amqp)
     }
 
-    fn poll_room(&mut self, cx: &mut Context<'_>, amqp: &mut Connection) -> Result<(), HubError> {
+    fn poll_room(&mut self, cx: &mut Context<'_>, amqp: &mut Protocol) -> Result<(), HubError> {
         while let Some(mut waiting) = self.waiting.pop_front() {
             let sender = &self.sender;
             let room = self.room.get_or_insert_with(|| {
@@ -118,7 +119,7 @@ impl<P: Ports> Telemetry<P> {
         Ok(())
     }
 
-    fn poll_durable(&mut self, cx: &mut Context<'_>, amqp: &mut Connection) -> Result<(), HubError> {
+    fn poll_durable(&mut self, cx: &mut Context<'_>, amqp: &mut Protocol) -> Result<(), HubError> {
         loop {
             let durable = self.submitted.iter().take_while(|(_, record)| record.is_durable());
             let durable = durable.count();
@@ -143,7 +144,7 @@ impl<P: Ports> Telemetry<P> {
         }
     }
 
-    fn offer(&mut self, amqp: &mut Connection, waiting: &Waiting) -> Offered {
+    fn offer(&mut self, amqp: &mut Protocol, waiting: &Waiting) -> Offered {
         let Delivery {
             receipt,
             message_format,
@@ -188,7 +189,7 @@ fn rise(watermark: &Arc<Watermark>) -> Pin<Box<dyn Future<Output = ()> + Send>> 
     clippy::wildcard_enum_match_arm,
     reason = "only the ways in which a link is cut have names of their own"
 )]
-fn refuse(amqp: &mut Connection, receipt: Receipt, error: &HubError) {
+fn refuse(amqp: &mut Protocol, receipt: Receipt, error: &HubError) {
     match error {
         HubError::Unauthorized(_) | HubError::Disconnected | HubError::ShuttingDown => {}
         HubError::Malformed(text) => reject(amqp, receipt, AmqpError::new(condition::DECODE_ERROR, text.as_str())),
@@ -196,7 +197,7 @@ fn refuse(amqp: &mut Connection, receipt: Receipt, error: &HubError) {
     }
 }
 
-fn reject(amqp: &mut Connection, receipt: Receipt, error: AmqpError) {
+fn reject(amqp: &mut Protocol, receipt: Receipt, error: AmqpError) {
     metrics::counter!("ironhub_amqp_telemetry_rejected_total").increment(1);
     // A link that is gone meanwhile needs no answer.
     let _ = amqp.settle(receipt, DeliveryState::Rejected(Some(error)));

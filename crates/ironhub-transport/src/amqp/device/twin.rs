@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
-use ironhub_amqp::connection::{Connection, Delivery, LinkId, Outgoing, SendError};
+use ironhub_amqp::connection::{Delivery, LinkId, Outgoing, SendError};
 use ironhub_amqp::message::MessageId;
 use ironhub_amqp::performative::{Attach, DeliveryState, DeliveryTag, Role, SenderSettleMode};
 use ironhub_amqp::types::{Encoded, Value};
@@ -16,6 +16,7 @@ use ironhub_model::limits::{
 use super::Pair;
 use crate::amqp::claims::HubFuture;
 use crate::amqp::io::Io;
+use crate::amqp::protocol::Protocol;
 use crate::twin_refusal::refusal;
 
 /// Requests that may be under way.
@@ -108,7 +109,7 @@ impl Twin {
         self.waiting.len() >= OPERATIONS_PER_CONNECTION_MAX || self.waiting_bytes >= TWIN_REQUEST_BYTES_WAITING_MAX
     }
 
-    pub(super) fn handle_request(&mut self, amqp: &mut Connection, delivery: &Delivery) {
+    pub(super) fn handle_request(&mut self, amqp: &mut Protocol, delivery: &Delivery) {
         let state = match parse_request(&delivery.payload) {
             Ok(request) => {
                 let correlation_id = request.correlation_id.map_or(Value::Null, Value::from);
@@ -157,12 +158,12 @@ impl Twin {
     }
 
     /// Would a notice go out now? Answers go first.
-    pub(super) fn can_notify(&self, amqp: &Connection) -> bool {
+    pub(super) fn can_notify(&self, amqp: &Protocol) -> bool {
         self.answers.is_empty() && self.links.to_device.is_some_and(|link| amqp.can_send(link))
     }
 
     /// Sends a notice, for which there is room.
-    pub(super) fn notify(&mut self, amqp: &mut Connection, patch: &str) {
+    pub(super) fn notify(&mut self, amqp: &mut Protocol, patch: &str) {
         if let Some(link) = self.links.to_device {
             let outgoing = self.outgoing();
             // A device that takes no message of that size reads its twin in another way, if at all.
