@@ -159,8 +159,8 @@ async fn torn(sizes: &[usize]) -> (Bench, usize) {
     (left, 5)
 }
 
-/// Opens whatever the power loss has left, and finds at least what was acknowledged, in order.
-async fn check_torn(bench: &Bench, acknowledged: usize, what: &str) {
+/// Opens whatever the power loss has left, and finds at least what was acknowledged, in order. Returns how much it was.
+async fn check_torn(bench: &Bench, acknowledged: usize, what: &str) -> usize {
     let log = bench.try_open().unwrap_or_else(|error| panic!("{what}: {error}"));
     let found = numbers(&log, 0).await;
     assert!(found.len() >= acknowledged, "{what}: {} events", found.len());
@@ -172,6 +172,7 @@ async fn check_torn(bench: &Bench, acknowledged: usize, what: &str) {
         found.len() + 1,
         "{what}: after it went on"
     );
+    found.len()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,11 +190,13 @@ async fn any_torn_last_batch_opens() {
             check_torn(&bench, acknowledged, &format!("{sizes:?}: zeros at {from} of {len}")).await;
         }
         for cut in [start + 1, start + 47, start + 48, start + 60, len - 1] {
-            let bench = bench.copy();
-            bench.disk.tamper(path, |file| file.truncate(cut));
-            check_torn(&bench, acknowledged, &format!("{sizes:?}: cut at {cut}")).await;
-            let bench = bench.copy();
-            bench.disk.tamper(path, |file| file[cut - 1] ^= 0x80);
+            let short = bench.copy();
+            short.disk.tamper(path, |file| file.truncate(cut));
+            check_torn(&short, acknowledged, &format!("{sizes:?}: cut at {cut}")).await;
+            let flipped = bench.copy();
+            flipped.disk.tamper(path, |file| file[cut - 1] ^= 0x80);
+            let what = format!("{sizes:?}: flip at {}", cut - 1);
+            assert_eq!(check_torn(&flipped, acknowledged, &what).await, acknowledged, "{what}");
         }
     }
 }
