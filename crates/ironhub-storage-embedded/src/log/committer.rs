@@ -72,6 +72,9 @@ impl Committer {
             if inner.has_failed() {
                 return Err(Halt::Stopping);
             }
+            if inbox.take_wish_to_roll() && !self.is_empty() {
+                self.roll()?;
+            }
             if let Some(batch) = inbox.take() {
                 self.commit(batch, inbox)?;
                 continue;
@@ -181,10 +184,19 @@ impl Committer {
 
     /// Goes on to the next segment when the frame would not fit.
     fn make_room(&mut self, bytes: u64) -> Result<(), Halt> {
-        let is_empty = self.end == JOURNAL_HEADER_BYTES as u64;
-        if is_empty || self.end + bytes <= self.inner.settings.segment_bytes {
+        if self.is_empty() || self.end + bytes <= self.inner.settings.segment_bytes {
             return Ok(());
         }
+        self.roll()
+    }
+
+    /// Does the segment hold nothing yet?
+    fn is_empty(&self) -> bool {
+        self.end == JOURNAL_HEADER_BYTES as u64
+    }
+
+    /// Goes on to the next segment, and has this one sealed.
+    fn roll(&mut self) -> Result<(), Halt> {
         self.wait_for_sealer()?;
         let next = self
             .inner

@@ -25,6 +25,7 @@ pub(crate) struct Inbox {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact or a wish of its own")]
 struct State {
     queue: VecDeque<Batch>,
     /// Submitted and not yet durable, the batch in the committer's hands included.
@@ -36,6 +37,8 @@ struct State {
     refused: bool,
     /// The committer sleeps.
     idle: bool,
+    /// The shard's journal shall be sealed although it is not full.
+    wants_roll: bool,
 }
 
 /// What one commit makes durable.
@@ -117,10 +120,21 @@ impl Inbox {
         self.state.lock().queue.pop_front()
     }
 
-    /// Sleeps until there is a batch; `false` when the inbox is closed and empty.
+    /// Has the committer go on to a fresh segment, also when no more events come.
+    pub(crate) fn ask_to_roll(&self) {
+        self.state.lock().wants_roll = true;
+        self.filled.notify_one();
+    }
+
+    /// Was the committer asked to go on to a fresh segment? Says so once.
+    pub(crate) fn take_wish_to_roll(&self) -> bool {
+        std::mem::take(&mut self.state.lock().wants_roll)
+    }
+
+    /// Sleeps until there is a batch or a wish to roll; `false` when the inbox is closed and empty.
     pub(crate) fn wait(&self) -> bool {
         let mut state = self.state.lock();
-        while state.queue.is_empty() {
+        while state.queue.is_empty() && !state.wants_roll {
             if state.closed {
                 return false;
             }

@@ -236,6 +236,13 @@ impl Segment {
         self.index.lock().end
     }
 
+    /// When its oldest event was committed; `None` while it holds none.
+    pub(crate) fn first_enqueued_at(&self) -> Option<Timestamp> {
+        let index = self.index.lock();
+        let firsts = index.slots.iter().filter_map(|slot| slot.points.first());
+        firsts.map(|point| point.enqueued_at).min()
+    }
+
     /// Where to start reading a partition; `None` when nothing at or behind the target is here.
     pub(crate) fn reach(&self, partition: u32, target: Target) -> Option<Reach> {
         let index = self.index.lock();

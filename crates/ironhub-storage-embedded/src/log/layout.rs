@@ -62,6 +62,11 @@ impl Layout {
         Some(self.segments.remove(at))
     }
 
+    /// The segment that a shard appends to.
+    pub(crate) fn active(&self, shard: u32) -> Option<&Arc<Segment>> {
+        self.segments.iter().rfind(|segment| segment.header.shard == shard)
+    }
+
     /// How many segments of a shard are not sealed.
     pub(crate) fn unsealed(&self, shard: u32) -> usize {
         self.segments

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::frame;
 use super::inner::{Halt, Inner, SealState};
 use super::journal::{JOURNAL_HEADER_BYTES, Segment};
+use super::retention;
 use super::run::Records;
 use super::scan::{Frame, FrameReader, Scan};
 use super::sealed::{SealError, SealedFile, SealedWriter};
@@ -15,8 +15,6 @@ use crate::disk::is_no_space;
 
 /// Journals are read in pieces of this size.
 const PIECE_BYTES: usize = 1024 * 1024;
-/// How often to look whether something has become old.
-const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
 
 enum Work {
     Seal(u64),
@@ -43,19 +41,23 @@ fn work(inner: &Inner) -> Result<(), Halt> {
                 inner.enforce_retention()?;
             }
             Work::Spare => inner.add_spare()?,
-            Work::Retention => inner.enforce_retention()?,
+            Work::Retention => {
+                inner.roll_old_journals();
+                inner.enforce_retention()?;
+            }
             Work::End => return Ok(()),
         }
     }
 }
 
 fn next_work(inner: &Inner) -> Work {
+    let interval = retention::look_interval(inner.retention.lock().age);
     let mut state = inner.seal.state.lock();
     loop {
         if let Some(work) = state.take() {
             return work;
         }
-        if inner.seal.work.wait_for(&mut state, RETENTION_INTERVAL).timed_out() {
+        if inner.seal.work.wait_for(&mut state, interval).timed_out() {
             return Work::Retention;
         }
     }

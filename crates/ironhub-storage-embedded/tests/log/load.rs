@@ -172,6 +172,33 @@ async fn old_events_go_by_whole_files_and_their_readers_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_hears_little_keeps_nothing_for_longer() {
+    let bench = Bench::default();
+    let log = bench.open();
+    let (age, bytes) = (Duration::from_mins(80), u64::MAX);
+    append(&log, 0, &event(0, 0, 100)).await;
+    bench.advance_ms(11 * 60_000);
+    // Looks, as the log does each minute by itself.
+    log.set_retention(Retention { age, bytes });
+    until(|| log.stats().sealed_files == 1).await;
+    append(&log, 0, &event(0, 1, 100)).await;
+    assert_eq!(read_all(&log, 0).await.len(), 2, "sealed is not gone");
+    bench.advance_ms(70 * 60_000);
+    log.set_retention(Retention { age, bytes });
+    until(|| log.bounds(P0).unwrap().first.0 == 1).await;
+    // The younger one lay alone for its eighth of the age, so it is sealed as well, and goes on its own.
+    until(|| log.stats().unsealed_segments == 1 && log.stats().sealed_files == 1).await;
+    bench.advance_ms(11 * 60_000);
+    log.set_retention(Retention { age, bytes });
+    until(|| log.bounds(P0).unwrap().first.0 == 2).await;
+    drop(log);
+    let log = bench.open();
+    assert_eq!(log.bounds(P0).unwrap().next.0, 2, "numbers are not used again");
+    append(&log, 0, &event(0, 2, 100)).await;
+    assert_eq!(read_all(&log, 0).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn too_many_bytes_go_and_numbers_are_never_used_again() {
     let bench = small();
     let log = sealed_by_the_minute(&bench).await;
