@@ -186,14 +186,73 @@ async fn a_later_format_and_a_foreign_file_are_refused() {
         opened.err().unwrap().to_string()
     };
     let connection = rusqlite::Connection::open(&file).unwrap();
-    connection.pragma_update(None, "user_version", 2).unwrap();
+    connection.pragma_update(None, "user_version", 3).unwrap();
     drop(connection);
     assert_eq!(
         refusal(),
-        format!("{} has state format 2; this program reads format 1", file.display())
+        format!("{} has state format 3; this program reads format 2", file.display())
     );
     std::fs::write(&file, "not a database, and long enough to be looked at".repeat(100)).unwrap();
     assert!(refusal().ends_with("file is not a database"));
+}
+
+#[tokio::test]
+async fn a_store_of_the_first_format_is_brought_up_to_date() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("data");
+    let push = |mailbox: &str, messages_max| {
+        Commit::new().mail(MailOp::Push {
+            mailbox: Key::new(mailbox),
+            due_at: Timestamp::from_secs(1),
+            content: "mail".into(),
+            messages_max,
+        })
+    };
+    let store = open(&path);
+    for mailbox in ["a", "b", "a"] {
+        store.commit(push(mailbox, 9)).await.unwrap();
+    }
+    drop(store);
+    // What the second format has added.
+    let connection = rusqlite::Connection::open(path.join("state.sqlite")).unwrap();
+    let take_back =
+        "DROP TRIGGER mail_pushed; DROP TRIGGER mail_removed; DROP TABLE mailboxes; PRAGMA user_version = 1";
+    connection.execute_batch(take_back).unwrap();
+    drop(connection);
+
+    for _ in 0..2 {
+        let store = open(&path);
+        for (mailbox, messages) in [("a", 2), ("b", 1), ("c", 0)] {
+            assert_eq!(store.mailbox_len(&Key::new(mailbox)).await, Ok(messages), "{mailbox}");
+        }
+        assert_eq!(store.commit(push("a", 2)).await, Err(CommitError::MailboxFull(0)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_store_gives_disk_space_back() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("data");
+    let store = open(&path);
+    let file_bytes = || std::fs::metadata(path.join("state.sqlite")).unwrap().len();
+    let keys: Vec<Key> = (0..60).map(|n| Key::new(format!("d{n:02}"))).collect();
+    for key in &keys {
+        let large = Commit::new().put(Table::Twins, key.clone(), Expect::Any, vec![b'x'; 1 << 20]);
+        store.commit(large).await.unwrap();
+    }
+    store.commit(put(Table::Twins, "stays", "x")).await.unwrap();
+    let full_bytes = file_bytes();
+    assert!(
+        full_bytes > 40 << 20,
+        "{full_bytes}: most was copied out of the write-ahead log"
+    );
+    let delete = |commit: Commit, key: &Key| commit.delete(Table::Twins, key.clone(), Expect::Any);
+    store.commit(keys.iter().fold(Commit::new(), delete)).await.unwrap();
+    while file_bytes() > 16 << 20 {
+        tokio::task::yield_now().await;
+    }
+    assert!(store.get(Table::Twins, &Key::new("stays")).await.unwrap().is_some());
+    store.commit(put(Table::Twins, "more", "x")).await.unwrap();
 }
 
 #[tokio::test]

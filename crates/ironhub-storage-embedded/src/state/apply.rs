@@ -145,7 +145,7 @@ fn write_mail(connection: &Connection, sequence: &mut Sequence, op: &MailOp, ind
         } => {
             let mut push = connection.prepare_cached(
                 "INSERT INTO mail SELECT ?1, ?2, ?3, ?4
-                 WHERE (SELECT COUNT(*) FROM (SELECT 1 FROM mail WHERE mailbox = ?1 LIMIT ?5)) < ?5",
+                 WHERE COALESCE((SELECT messages FROM mailboxes WHERE mailbox = ?1), 0) < ?5",
             )?;
             let id = sequence.next().cast_signed();
             let mailbox = mailbox.as_str().as_bytes();
@@ -183,4 +183,56 @@ pub(crate) fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()
         .query_row([], |_| Ok(()))
         .optional()
         .map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use ironhub_hub::ports::Key;
+    use ironhub_model::Timestamp;
+
+    use super::*;
+    use crate::state::{connection, reader};
+
+    /// How many instructions of the database engine this takes.
+    fn work(connection: &mut Connection, run: impl FnOnce(&Connection)) -> u32 {
+        let count = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&count);
+        let handler = move || counter.fetch_add(1, Ordering::Relaxed) == u32::MAX;
+        connection.progress_handler(1, Some(handler)).unwrap();
+        run(connection);
+        connection.progress_handler(1, None::<fn() -> bool>).unwrap();
+        count.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn a_full_mailbox_costs_no_more_than_an_empty_one() {
+        let mut connection = connection::open_in_memory().unwrap();
+        connection::create_tables(&connection, b"proof").unwrap();
+        let mut sequence = Sequence::load(&connection).unwrap();
+        let mailbox = Key::new("box");
+        let mut push = |connection: &Connection| {
+            let op = MailOp::Push {
+                mailbox: mailbox.clone(),
+                due_at: Timestamp::UNIX_EPOCH,
+                content: "x".into(),
+                messages_max: u32::MAX,
+            };
+            let commit = Commit::new().mail(op);
+            assert_eq!(apply(connection, &mut sequence, &commit).unwrap(), Ok(Vec::new()));
+        };
+        push(&connection);
+        let first = work(&mut connection, &mut push);
+        assert!(first > 10, "{first}: the handler counts");
+        for _ in 0..3000 {
+            push(&connection);
+        }
+        assert_eq!(work(&mut connection, &mut push), first);
+        let len = |connection: &Connection| reader::mailbox_len(connection, &mailbox).unwrap();
+        assert_eq!(len(&connection), 3003);
+        let look = |connection: &Connection| assert!(len(connection) > 0);
+        assert!(work(&mut connection, look) < first);
+    }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 /// The layout of the tables; another one is refused by its number.
-pub(crate) const FORMAT: i64 = 1;
+pub(crate) const FORMAT: i64 = 2;
+/// The layout before mailboxes had counts; brought up to date when it is opened.
+const FORMAT_WITHOUT_COUNTS: i64 = 1;
 /// Tells the file from other SQLite databases; the letters `IrHb`.
 const APPLICATION_ID: i64 = 0x4972_4862;
 /// Holds five twins of usual size.
@@ -39,6 +41,19 @@ CREATE INDEX mail_due ON mail (due_at, id);
 CREATE TABLE outbox (id INTEGER PRIMARY KEY, partition INTEGER NOT NULL, event BLOB NOT NULL) STRICT;
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('sequence', 1);
+";
+
+/// How many messages each mailbox holds, kept by the database itself: a mailbox of a hundred thousand reports must not
+/// be counted for each one more.
+const MAILBOX_COUNTS: &str = "
+CREATE TABLE mailboxes (mailbox BLOB PRIMARY KEY, messages INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TRIGGER mail_pushed AFTER INSERT ON mail BEGIN
+    INSERT INTO mailboxes VALUES (new.mailbox, 1) ON CONFLICT DO UPDATE SET messages = messages + 1;
+END;
+CREATE TRIGGER mail_removed AFTER DELETE ON mail BEGIN
+    UPDATE mailboxes SET messages = messages - 1 WHERE mailbox = old.mailbox;
+    DELETE FROM mailboxes WHERE mailbox = old.mailbox AND messages = 0;
+END;
 ";
 
 /// Opens the writer's connection to the file, which must exist and may be empty.
@@ -107,8 +122,26 @@ pub(crate) fn format(connection: &Connection) -> rusqlite::Result<Option<i64>> {
 pub(crate) fn create_tables(connection: &Connection, seal_proof: &[u8]) -> rusqlite::Result<()> {
     let transaction = connection.unchecked_transaction()?;
     transaction.execute_batch(SCHEMA)?;
+    transaction.execute_batch(MAILBOX_COUNTS)?;
     transaction.execute("INSERT INTO meta VALUES ('seal_proof', ?1)", [seal_proof])?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.commit()
+}
+
+/// Can this program read tables of this format?
+pub(crate) fn is_known(format: i64) -> bool {
+    [FORMAT_WITHOUT_COUNTS, FORMAT].contains(&format)
+}
+
+/// Brings tables of an earlier format up to date.
+pub(crate) fn upgrade(connection: &Connection, found: i64) -> rusqlite::Result<()> {
+    if found != FORMAT_WITHOUT_COUNTS {
+        return Ok(());
+    }
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(MAILBOX_COUNTS)?;
+    transaction.execute_batch("INSERT INTO mailboxes SELECT mailbox, COUNT(*) FROM mail GROUP BY mailbox")?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()
 }

@@ -95,8 +95,11 @@ pub(super) fn in_directory(directory: &DataDir, options: &StateOptions) -> Resul
     let mut writer = connection::open_writer(&path).map_err(failed)?;
     match connection::format(&writer).map_err(failed)? {
         None => connection::create_tables(&writer, &seal.proof()?).map_err(failed)?,
-        Some(connection::FORMAT) => check_key(&writer, &seal, directory, &path)?,
-        Some(found) => return Err(StateOpenError::Format { path, found }),
+        Some(found) if !connection::is_known(found) => return Err(StateOpenError::Format { path, found }),
+        Some(found) => {
+            check_key(&writer, &seal, directory, &path)?;
+            connection::upgrade(&writer, found).map_err(failed)?;
+        }
     }
     let wal_pages = connection::count_wal_pages(&mut writer).map_err(failed)?;
     let readers = (0..readers_count()).map(|_| connection::open_reader(&path).map(Mutex::new).map(Arc::new));

@@ -123,9 +123,11 @@ pub(crate) fn mailbox(
 }
 
 pub(crate) fn mailbox_len(connection: &Connection, mailbox: &Key) -> rusqlite::Result<u32> {
-    connection
-        .prepare_cached("SELECT COUNT(*) FROM mail WHERE mailbox = ?1")?
+    let messages = connection
+        .prepare_cached("SELECT messages FROM mailboxes WHERE mailbox = ?1")?
         .query_row([mailbox.as_str().as_bytes()], |row| row.get(0))
+        .optional()?;
+    Ok(messages.unwrap_or(0))
 }
 
 pub(crate) fn due(connection: &Connection, now: Timestamp, limit: usize) -> rusqlite::Result<Vec<(Key, Mail)>> {
