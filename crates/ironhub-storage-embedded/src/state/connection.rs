@@ -180,3 +180,14 @@ pub(crate) fn count_wal_pages(connection: &mut Connection) -> rusqlite::Result<A
 pub(crate) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }
+
+/// How many of the database's pages hold nothing.
+pub(crate) fn free_pages(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))
+}
+
+/// Gives at most so many free pages back. The file gets shorter with the next checkpoint.
+pub(crate) fn give_back(connection: &Connection, pages: u32) -> rusqlite::Result<()> {
+    // One step of the statement frees one page; `execute_batch` takes all of them.
+    connection.execute_batch(&format!("PRAGMA incremental_vacuum({pages})"))
+}

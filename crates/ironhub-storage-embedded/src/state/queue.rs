@@ -27,6 +27,16 @@ struct Jobs<T> {
     closed: bool,
 }
 
+/// What a worker got.
+pub(crate) enum Taken<T> {
+    /// Something to do.
+    Work(Vec<Job<T>>),
+    /// Nothing in so long a time.
+    Nothing,
+    /// The queue is closed and empty.
+    Closed,
+}
+
 /// The queue takes nothing any more.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Closed;
@@ -63,16 +73,23 @@ impl<T> JobQueue<T> {
         Ok(())
     }
 
-    /// Blocks until there is work and takes at most `jobs_max` of it; `None` once the queue is closed and empty.
-    pub(crate) fn take(&self, jobs_max: usize) -> Option<Vec<Job<T>>> {
+    /// Blocks until there is work, or for `pause`, and takes at most `jobs_max` of it.
+    pub(crate) fn take(&self, jobs_max: usize, pause: Option<Duration>) -> Taken<T> {
         let mut jobs = self.jobs.lock();
         while jobs.waiting.is_empty() {
             if jobs.closed {
-                return None;
+                return Taken::Closed;
             }
-            self.changed.wait(&mut jobs);
+            match pause {
+                None => self.changed.wait(&mut jobs),
+                // Whoever wakes without reason takes another turn: a pause is no promise.
+                Some(pause) if self.changed.wait_for(&mut jobs, pause).timed_out() && jobs.waiting.is_empty() => {
+                    return Taken::Nothing;
+                }
+                Some(_) => {}
+            }
         }
-        Some(jobs.drain(jobs_max))
+        Taken::Work(jobs.drain(jobs_max))
     }
 
     /// Takes one job, as [`JobQueue::take`].
@@ -122,8 +139,13 @@ impl<T> Jobs<T> {
 mod tests {
     use super::*;
 
-    fn work<T>(jobs: Option<Vec<Job<T>>>) -> Option<Vec<T>> {
-        jobs.map(|jobs| jobs.into_iter().map(|job| job.work).collect())
+    /// What is in the queue; `None` when it is closed.
+    fn take<T>(queue: &JobQueue<T>, jobs_max: usize) -> Option<Vec<T>> {
+        match queue.take(jobs_max, Some(Duration::ZERO)) {
+            Taken::Work(jobs) => Some(jobs.into_iter().map(|job| job.work).collect()),
+            Taken::Nothing => Some(Vec::new()),
+            Taken::Closed => None,
+        }
     }
 
     #[tokio::test]
@@ -136,9 +158,10 @@ mod tests {
         let fourth = tokio::spawn(async move { full.push(4, 1).await });
         tokio::task::yield_now().await;
         assert!(!fourth.is_finished(), "the queue is full");
-        assert_eq!(work(queue.take(2)), Some(vec![1, 2]));
+        assert_eq!(take(&queue, 2), Some(vec![1, 2]));
         fourth.await.unwrap().unwrap();
-        assert_eq!(work(queue.take(9)), Some(vec![3, 4]));
+        assert_eq!(take(&queue, 9), Some(vec![3, 4]));
+        assert_eq!(take(&queue, 9), Some(vec![]), "an idle moment");
     }
 
     #[tokio::test]
@@ -147,9 +170,9 @@ mod tests {
         queue.push(1, 1).await.unwrap();
         queue.close();
         assert_eq!(queue.push(2, 1).await, Err(Closed));
-        assert_eq!(work(queue.take_after(Duration::ZERO, 9)), None);
-        assert_eq!(work(queue.take(9)), Some(vec![1]));
-        assert_eq!(work(queue.take(9)), None);
+        assert!(queue.take_after(Duration::ZERO, 9).is_none());
+        assert_eq!(take(&queue, 9), Some(vec![1]));
+        assert_eq!(take(&queue, 9), None);
         assert!(queue.take_one().is_none());
     }
 

@@ -15,7 +15,7 @@ use super::apply::{self, Outcome};
 use super::connection;
 use super::failure::Failure;
 use super::health::{Health, StateHealth};
-use super::queue::{Job, JobQueue};
+use super::queue::{Job, JobQueue, Taken};
 use super::sequence::Sequence;
 
 /// Commits in one transaction.
@@ -24,6 +24,12 @@ const BATCH_COMMITS_MAX: usize = 512;
 const WAL_PAGES_MAX: u32 = 6144;
 /// Between two attempts while the state cannot be written.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Without commits for so long, the writer is idle.
+const IDLE_PAUSE: Duration = Duration::from_secs(1);
+/// Free pages that stay in the database, since they will be wanted again: 8 MiB.
+const FREE_PAGES_KEPT: u32 = 1024;
+/// Pages given back at once, 4 MiB: a commit that comes meanwhile waits for these.
+const SHRINK_STEP_PAGES: u32 = 512;
 
 /// What a caller hands over.
 pub(crate) struct WriteJob {
@@ -56,12 +62,7 @@ struct DiskFailed {
 impl Writer {
     /// Works until the queue is closed and empty, or the disk fails.
     pub(crate) fn run(mut self) {
-        let mut result = Ok(());
-        while result.is_ok()
-            && let Some(batch) = self.queue.take(BATCH_COMMITS_MAX)
-        {
-            result = self.commit(batch).and_then(|()| self.checkpoint());
-        }
+        let result = self.work();
         self.health.set(StateHealth::Stopped);
         self.queue.close();
         if let Err(failed) = result {
@@ -70,6 +71,38 @@ impl Writer {
             drop(failed.unanswered);
         }
         self.queue.clear();
+    }
+
+    fn work(&mut self) -> Result<(), DiskFailed> {
+        let mut pause = None;
+        loop {
+            match self.queue.take(BATCH_COMMITS_MAX, pause) {
+                Taken::Work(batch) => {
+                    self.commit(batch)?;
+                    self.checkpoint(WAL_PAGES_MAX)?;
+                    pause = Some(IDLE_PAUSE);
+                }
+                Taken::Nothing => pause = self.shrink()?.then_some(Duration::ZERO),
+                Taken::Closed => return Ok(()),
+            }
+        }
+    }
+
+    /// Gives some free pages of the database back; `false` when there are none left to give. For idle moments: it moves
+    /// pages about, and commits wait meanwhile.
+    fn shrink(&mut self) -> Result<bool, DiskFailed> {
+        let result = shrink(&self.connection.lock());
+        match result.map_err(|error| Failure::of_write(&error, self.directory.as_deref())) {
+            Ok(Shrunk::More) => Ok(true),
+            // The file gets shorter when the log is copied into it.
+            Ok(Shrunk::Enough) => self.checkpoint(0).map(|()| false),
+            Err(Failure::Disk(reason)) => Err(DiskFailed {
+                reason,
+                unanswered: Vec::new(),
+            }),
+            // When it fails there is no hurry, and commits have their own way to tell.
+            Ok(Shrunk::Nothing) | Err(Failure::Passing(_) | Failure::Damaged(_)) => Ok(false),
+        }
     }
 
     /// All in one transaction; one by one when that fails, so that each gets what is its own.
@@ -151,12 +184,13 @@ impl Writer {
         result.map_err(|error| Failure::of_write(&error, self.directory.as_deref()))
     }
 
-    /// Runs after the callers have their answers: a checkpoint delays only who comes next.
-    fn checkpoint(&mut self) -> Result<(), DiskFailed> {
+    /// Copies a log of at least so many pages into the database. Runs after the callers have their answers: a checkpoint
+    /// delays only who comes next.
+    fn checkpoint(&mut self, wal_pages_min: u32) -> Result<(), DiskFailed> {
         let Some(wal_pages) = &self.wal_pages else {
             return Ok(());
         };
-        if wal_pages.load(Ordering::Relaxed) < WAL_PAGES_MAX {
+        if wal_pages.load(Ordering::Relaxed) < wal_pages_min {
             return Ok(());
         }
         let result = connection::checkpoint(&self.connection.lock());
@@ -178,6 +212,29 @@ impl Writer {
             }
         }
     }
+}
+
+/// What came of an attempt to give pages back.
+enum Shrunk {
+    /// There was nothing to give.
+    Nothing,
+    /// There is more.
+    More,
+    /// All that need not stay is given.
+    Enough,
+}
+
+fn shrink(connection: &Connection) -> rusqlite::Result<Shrunk> {
+    let excess = connection::free_pages(connection)?.saturating_sub(FREE_PAGES_KEPT);
+    if excess == 0 {
+        return Ok(Shrunk::Nothing);
+    }
+    connection::give_back(connection, excess.min(SHRINK_STEP_PAGES))?;
+    Ok(if excess > SHRINK_STEP_PAGES {
+        Shrunk::More
+    } else {
+        Shrunk::Enough
+    })
 }
 
 fn transact(
