@@ -18,7 +18,7 @@ use crate::events::Receivers;
 use crate::events::connection_state::EventNumbers;
 use crate::hub::{Health, HubInfo, Parts};
 use crate::outbox::Outbox;
-use crate::ports::{Clock, Commit, CommitError, Ports, Rev, StateStore, StoreError};
+use crate::ports::{Clock, Commit, CommitError, EventLog, Ports, Rev, StateStore, StoreError};
 use crate::presence::Presence;
 use crate::settings::LiveSettings;
 use crate::store::settings::SettingsDocument;
@@ -147,8 +147,10 @@ impl<P: Ports> Core<P> {
 
     pub(crate) fn health(&self) -> Health {
         let outbox = self.outbox.has_failed().then(|| "the outbox is stuck".to_owned());
+        let commits = self.trouble.lock().clone();
+        let known = [self.state.trouble(), self.log.trouble(), commits, outbox];
         Health {
-            reasons: self.trouble.lock().iter().cloned().chain(outbox).collect(),
+            reasons: known.into_iter().flatten().collect(),
         }
     }
 

@@ -179,6 +179,14 @@ impl EventLog for Log {
         Ok(self.partition(partition)?.bounds())
     }
 
+    fn trouble(&self) -> Option<String> {
+        match self.health() {
+            LogHealth::Ok => None,
+            LogHealth::NoSpace(reason) => Some(format!("no space for the event log: {reason}")),
+            LogHealth::Stopped(reason) => Some(format!("the event log has stopped: {reason}")),
+        }
+    }
+
     fn set_retention(&self, retention: Retention) {
         let inner = &self.handle.inner;
         *inner.retention.lock() = retention;

@@ -159,6 +159,14 @@ impl StateStore for SqliteState {
             .await
     }
 
+    fn trouble(&self) -> Option<String> {
+        match self.health() {
+            StateHealth::Ok => None,
+            StateHealth::NoSpace(reason) => Some(format!("the state cannot be written: {reason}")),
+            StateHealth::Stopped => Some("the state store has stopped".to_owned()),
+        }
+    }
+
     async fn counter(&self, name: &'static str) -> Result<i64, StoreError> {
         self.readers
             .read(move |connection| reader::counter(connection, name))

@@ -30,8 +30,18 @@ async fn holds(store: &SqliteState, key: &str) -> bool {
 }
 
 /// Waits, however long, until the store says so.
-async fn until(store: &SqliteState, health: StateHealth) {
-    while store.health() != health {
+async fn until_ok(store: &SqliteState) {
+    while store.health() != StateHealth::Ok {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits, however long, until the store cannot write; returns why.
+async fn until_no_space(store: &SqliteState) -> String {
+    loop {
+        if let StateHealth::NoSpace(reason) = store.health() {
+            return reason;
+        }
         tokio::task::yield_now().await;
     }
 }
@@ -53,7 +63,8 @@ async fn without_space_nobody_is_answered_and_nothing_is_lost() {
             tokio::spawn(async move { store.commit(put(&format!("large{n}"), 50_000)).await })
         })
         .collect();
-    until(&store, StateHealth::NoSpace).await;
+    let reason = until_no_space(&store).await;
+    assert!(reason.contains("full"), "{reason}");
     let (answered, waiting): (Vec<_>, Vec<_>) = commits.into_iter().partition(tokio::task::JoinHandle::is_finished);
     assert!(!waiting.is_empty(), "what does not fit waits");
     assert!(holds(&store, "small").await, "reads go on");
@@ -69,7 +80,7 @@ async fn without_space_nobody_is_answered_and_nothing_is_lost() {
         assert!(commit.await.unwrap().is_ok());
     }
     store.commit(put("small", 11)).await.unwrap();
-    until(&store, StateHealth::Ok).await;
+    until_ok(&store).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -81,7 +92,8 @@ async fn another_program_at_the_database_is_waited_for() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let committer = Arc::clone(&store);
     let commit = tokio::spawn(async move { committer.commit(put("d1", 10)).await });
-    until(&store, StateHealth::NoSpace).await;
+    let reason = until_no_space(&store).await;
+    assert!(reason.contains("locked"), "{reason}");
     assert!(!commit.is_finished());
     other.execute_batch("COMMIT").unwrap();
     commit.await.unwrap().unwrap();
@@ -101,7 +113,7 @@ async fn a_full_store_closes_and_opens_again() {
     tokio::select! {
         biased;
         outcome = store.commit(put("too large", 1_000_000)) => panic!("there is no space for this: {outcome:?}"),
-        () = until(&store, StateHealth::NoSpace) => (),
+        _ = until_no_space(&store) => (),
     }
     drop(store);
     let store = open(&path, &StateOptions::default());

@@ -116,6 +116,9 @@ pub trait EventLog: Send + Sync + 'static {
     /// What the partition holds now.
     fn bounds(&self, partition: PartitionId) -> Result<Bounds, LogError>;
 
+    /// Why nothing can be made durable now, for people; `None` when all is well.
+    fn trouble(&self) -> Option<String>;
+
     /// Changes how long events stay; takes effect at the next seal.
     fn set_retention(&self, retention: Retention);
 }

@@ -288,4 +288,7 @@ pub trait StateStore: Send + Sync + 'static {
 
     /// The value of a named total; zero before its first change.
     fn counter(&self, name: &'static str) -> impl Future<Output = Result<i64, StoreError>> + Send;
+
+    /// Why nothing can be made durable now, for people; `None` when all is well.
+    fn trouble(&self) -> Option<String>;
 }

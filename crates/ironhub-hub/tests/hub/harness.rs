@@ -272,5 +272,9 @@ impl EventLog for StillLog {
         })
     }
 
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     fn set_retention(&self, _: Retention) {}
 }

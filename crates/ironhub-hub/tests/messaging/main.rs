@@ -11,6 +11,8 @@ mod events;
 #[cfg(test)]
 mod feedback;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
 mod methods;
 #[cfg(test)]
 mod outbox;

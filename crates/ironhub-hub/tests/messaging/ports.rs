@@ -38,10 +38,14 @@ impl Fuse {
     }
 }
 
+/// What a port says is wrong with it.
+pub(crate) type Trouble = Arc<Mutex<Option<String>>>;
+
 #[derive(Clone, Default)]
 pub(crate) struct MemState {
     store: Arc<Mutex<Store>>,
     pub(crate) fuse: Fuse,
+    pub(crate) trouble: Trouble,
 }
 
 #[derive(Clone, Default)]
@@ -226,6 +230,7 @@ pub(crate) struct MemLog {
     grown: Arc<Notify>,
     /// Submissions that are refused as if the inbox were full.
     pub(crate) refusals: Arc<Mutex<u32>>,
+    pub(crate) trouble: Trouble,
     pub(crate) fuse: Fuse,
 }
 
@@ -236,6 +241,7 @@ impl MemLog {
             watermark: Watermark::new(),
             grown: Arc::default(),
             refusals: Arc::default(),
+            trouble: Trouble::default(),
             fuse: Fuse::default(),
         }
     }
@@ -249,6 +255,10 @@ impl MemLog {
     fn partition(&self, partition: PartitionId) -> Result<&Mutex<Vec<LogRecord>>, LogError> {
         let index = partition.0 as usize;
         self.partitions.get(index).ok_or(LogError::NoPartition(partition))
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.trouble.lock().clone()
     }
 }
 
@@ -313,6 +323,10 @@ impl EventLog for MemLog {
             next: SequenceNumber(next),
             last_enqueued_at: Timestamp::UNIX_EPOCH,
         })
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.trouble.lock().clone()
     }
 
     fn set_retention(&self, _: Retention) {}

@@ -1,6 +1,6 @@
 //! What the log's threads and its users share.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,8 +36,18 @@ pub(crate) struct Inner {
     pub(crate) next_segment: AtomicU64,
     pub(crate) counters: Counters,
     pub(crate) stop: Stop,
-    health: Mutex<LogHealth>,
+    condition: Mutex<Condition>,
     fatal: Fatal,
+}
+
+/// What keeps the log from its work.
+#[derive(Debug, Default)]
+struct Condition {
+    /// What lacks space, and why, by what is being done to which file: threads run out of it, and get on, each for
+    /// itself.
+    lacking: BTreeMap<(&'static str, PathBuf), String>,
+    /// Why it ended.
+    stopped: Option<String>,
 }
 
 /// The options that threads look at.
@@ -130,7 +140,7 @@ impl Inner {
             next_segment: AtomicU64::new(1),
             counters: Counters::default(),
             stop: Stop::default(),
-            health: Mutex::default(),
+            condition: Mutex::default(),
             fatal: Fatal {
                 clock: handlers.0,
                 handler: handlers.1,
@@ -151,21 +161,20 @@ impl Inner {
         path: &Path,
         mut attempt: impl FnMut() -> io::Result<T>,
     ) -> Result<T, Halt> {
-        let mut waited = false;
+        let key = (what, path.to_owned());
         loop {
             match attempt() {
                 Ok(value) => {
-                    if waited {
+                    if self.condition.lock().lacking.remove(&key).is_some() {
                         info!(what, path = %path.display(), "the event log has space again");
-                        *self.health.lock() = LogHealth::Ok;
                     }
                     return Ok(value);
                 }
                 Err(error) if is_no_space(&error) => {
-                    if !std::mem::replace(&mut waited, true) {
+                    let reason = format!("{what} {}: {error}", path.display());
+                    if self.condition.lock().lacking.insert(key.clone(), reason).is_none() {
                         warn!(what, path = %path.display(), %error, "no space for the event log, retrying");
                     }
-                    *self.health.lock() = LogHealth::NoSpace(format!("{what} {}: {error}", path.display()));
                     if self.stop.pause(self.settings.retry_interval) {
                         return Err(Halt::Stopping);
                     }
@@ -195,7 +204,7 @@ impl Inner {
 
     /// Takes nothing more and fails what waits. Nothing is acknowledged after this.
     pub(crate) fn cease(&self, reason: &str) {
-        *self.health.lock() = LogHealth::Stopped(reason.to_owned());
+        self.condition.lock().stopped = Some(reason.to_owned());
         self.stop.set();
         for inbox in &self.inboxes {
             inbox.close();
@@ -210,12 +219,17 @@ impl Inner {
     }
 
     pub(crate) fn health(&self) -> LogHealth {
-        self.health.lock().clone()
+        let condition = self.condition.lock();
+        match (&condition.stopped, condition.lacking.values().next()) {
+            (Some(reason), _) => LogHealth::Stopped(reason.clone()),
+            (None, Some(reason)) => LogHealth::NoSpace(reason.clone()),
+            (None, None) => LogHealth::Ok,
+        }
     }
 
     /// Is the log closed, or has the disk failed?
     pub(crate) fn has_ceased(&self) -> bool {
-        matches!(*self.health.lock(), LogHealth::Stopped(_))
+        self.condition.lock().stopped.is_some()
     }
 
     /// Did the disk fail?

@@ -1,34 +1,35 @@
 //! Whether the store can write, for `/health`.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::mem::discriminant;
+
+use parking_lot::Mutex;
 
 /// Whether commits go through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum StateHealth {
     /// They do.
-    Ok = 0,
-    /// They wait: no space is left, or another program holds the database. Each second it is tried again.
-    NoSpace = 1,
+    #[default]
+    Ok,
+    /// They wait: no space is left, or another program holds the database. Each second it is tried again. Holds why.
+    NoSpace(String),
     /// They cannot: the store was closed, or its disk has failed.
-    Stopped = 2,
+    Stopped,
 }
 
 /// The present state, written by the writer only.
 #[derive(Debug, Default)]
-pub(crate) struct Health(AtomicU8);
+pub(crate) struct Health(Mutex<StateHealth>);
 
 impl Health {
-    /// Returns whether this is news.
+    /// Returns whether this is news; another reason is not.
     pub(crate) fn set(&self, health: StateHealth) -> bool {
-        self.0.swap(health as u8, Ordering::Relaxed) != health as u8
+        let mut known = self.0.lock();
+        let is_news = discriminant(&*known) != discriminant(&health);
+        *known = health;
+        is_news
     }
 
     pub(crate) fn now(&self) -> StateHealth {
-        match self.0.load(Ordering::Relaxed) {
-            0 => StateHealth::Ok,
-            1 => StateHealth::NoSpace,
-            _ => StateHealth::Stopped,
-        }
+        self.0.lock().clone()
     }
 }

@@ -149,7 +149,7 @@ impl Writer {
             match self.transact(std::slice::from_ref(&job)) {
                 Ok(outcomes) => answer_all(vec![job], outcomes),
                 Err(Failure::Passing(reason)) => {
-                    if self.health.set(StateHealth::NoSpace) {
+                    if self.health.set(StateHealth::NoSpace(reason.clone())) {
                         warn!(%reason, "the state cannot be written, retrying each second");
                     }
                     held.push(job);

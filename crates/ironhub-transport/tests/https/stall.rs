@@ -59,6 +59,10 @@ impl EventLog for StalledLog {
         Err(LogError::NoPartition(partition))
     }
 
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     fn set_retention(&self, _: Retention) {}
 }
 

@@ -118,5 +118,9 @@ impl EventLog for HeldLog {
         Err(LogError::NoPartition(partition))
     }
 
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     fn set_retention(&self, _: Retention) {}
 }
