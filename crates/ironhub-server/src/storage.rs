@@ -9,7 +9,6 @@ use ironhub_hub::ports::{Clock, Ports, Retention};
 use ironhub_storage_embedded::disk::{Disk, MemoryDisk, RealDisk};
 use ironhub_storage_embedded::log::{Log, LogOptions};
 use ironhub_storage_embedded::{DataDir, LocalBus, Meta, MetaWanted, SqliteState, StateOptions};
-use tracing::error;
 
 use crate::clock::SystemClock;
 use crate::config::{ServerConfig, Storage};
@@ -62,7 +61,7 @@ fn in_directory(config: &ServerConfig, hub_name: &str, path: &Path) -> Result<(S
     };
     Meta::open_or_create(&directory, &wanted, SystemClock.now())?;
     let options = StateOptions {
-        on_fatal: Arc::new(|reason| disk_failed("state", reason)),
+        on_fatal: Arc::new(|_| disk_failed()),
         ..StateOptions::default()
     };
     let state = SqliteState::open(&directory, &options)?;
@@ -72,11 +71,7 @@ fn in_directory(config: &ServerConfig, hub_name: &str, path: &Path) -> Result<(S
 
 fn log_options(config: &ServerConfig) -> LogOptions {
     let clock = Arc::new(|| SystemClock.now());
-    let mut options = LogOptions::new(
-        config.partitions,
-        clock,
-        Box::new(|failed| disk_failed("log", &failed.to_string())),
-    );
+    let mut options = LogOptions::new(config.partitions, clock, Box::new(|_| disk_failed()));
     options.retention = Retention {
         age: config.retention.age,
         bytes: config.retention.bytes,
@@ -84,11 +79,8 @@ fn log_options(config: &ServerConfig) -> LogOptions {
     options
 }
 
-/// Ends the process: after a failed sync nobody knows what is durable, and only a restart finds out.
-fn disk_failed(what: &'static str, reason: &str) {
-    error!(
-        what,
-        reason, "the disk failed: nothing was acknowledged since; the process ends, a restart recovers"
-    );
+/// Ends the process: after a failed sync nobody knows what is durable, and only a restart finds out. The store has said
+/// in the log what failed.
+fn disk_failed() {
     process::exit(EXIT_DISK_FAILED);
 }

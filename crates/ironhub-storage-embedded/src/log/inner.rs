@@ -194,7 +194,7 @@ impl Inner {
                 what = failure.what,
                 path = %failure.path.display(),
                 reason = %failure.reason,
-                "the event log's disk failed, stopping"
+                "the event log's disk failed: nothing was acknowledged since, a restart finds what is durable"
             );
             self.cease(&failure.to_string());
             (self.fatal.handler)(failure.clone());

@@ -66,7 +66,10 @@ impl Writer {
         self.health.set(StateHealth::Stopped);
         self.queue.close();
         if let Err(failed) = result {
-            error!(reason = %failed.reason, "the state's disk has failed");
+            error!(
+                reason = %failed.reason,
+                "the state's disk failed: nothing was acknowledged since, a restart finds what is durable"
+            );
             (self.on_fatal)(&failed.reason);
             drop(failed.unanswered);
         }
