@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ironhub_model::limits::{PARTITIONS_DEFAULT, PARTITIONS_MAX};
+use ironhub_storage_embedded::log::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use ironhub_transport::faults::Rule;
 
 pub use ironhub_storage_embedded::Profile;
+pub use ironhub_storage_embedded::log::limits::SEGMENT_BYTES_DEFAULT;
 
 use crate::seed::Seed;
 
@@ -99,6 +101,8 @@ pub struct ServerConfig {
     pub partitions: u32,
     /// How long events stay.
     pub retention: Retention,
+    /// What has come in is sealed, and compressed, each time so many bytes of it have gathered.
+    pub segment_bytes: u64,
     /// What a fresh hub holds.
     pub seed: Seed,
     /// Allowance for clocks that differ, in seconds; none means the profile's default.
@@ -190,6 +194,7 @@ impl ServerConfig {
             certificates: Certificates::Authority(ca_directory),
             partitions: PARTITIONS_DEFAULT,
             retention: Retention::default(),
+            segment_bytes: SEGMENT_BYTES_DEFAULT,
             seed: Seed::dev(),
             sas_clock_skew_s: None,
             faults: Vec::new(),
@@ -212,6 +217,10 @@ impl ServerConfig {
         if self.retention.age < Duration::from_mins(1) {
             let age = format!("{} s", self.retention.age.as_secs());
             return Err(ConfigError::new("retention-age", age, "at least 60 s"));
+        }
+        if !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes) {
+            let size = format!("{} bytes", self.segment_bytes);
+            return Err(ConfigError::new("segment-size", size, "1MiB to 1GiB"));
         }
         self.check_profile()
     }
@@ -306,6 +315,13 @@ mod tests {
                 ..dev()
             },
             Some("partitions = \"33\" is not possible: 1 to 32"),
+        );
+        check(
+            &ServerConfig {
+                segment_bytes: 1000,
+                ..dev()
+            },
+            Some("segment-size = \"1000 bytes\" is not possible: 1MiB to 1GiB"),
         );
         check(
             &ServerConfig {

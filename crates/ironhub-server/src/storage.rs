@@ -76,6 +76,7 @@ fn log_options(config: &ServerConfig) -> LogOptions {
         age: config.retention.age,
         bytes: config.retention.bytes,
     };
+    options.segment_bytes = config.segment_bytes;
     options
 }
 

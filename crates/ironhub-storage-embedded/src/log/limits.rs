@@ -12,6 +12,13 @@ pub const INBOX_RECORDS_MAX: u32 = 65_536;
 pub const INBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Largest frame body that a reader believes: a batch, its group headers, one event over the brim.
 pub const FRAME_BODY_BYTES_MAX: usize = BATCH_BYTES_MAX + EVENT_BYTES_MAX + 64 * 1024;
+/// A journal segment, unless the operator wants another size: large enough that sealing is rare, small enough that a
+/// restart has read two of them in a second.
+pub const SEGMENT_BYTES_DEFAULT: u64 = 128 * 1024 * 1024;
+/// Smallest journal segment that an operator can ask for.
+pub const SEGMENT_BYTES_MIN: u64 = 1024 * 1024;
+/// Largest journal segment that an operator can ask for. A restart reads what is not sealed.
+pub const SEGMENT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Journal segments of one shard that are not sealed yet, the active one included. The committer waits beyond that.
 pub const UNSEALED_SEGMENTS_MAX: usize = 2;
 /// Uncompressed bytes of one sealed block, unless it is a single larger event.

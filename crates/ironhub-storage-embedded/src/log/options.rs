@@ -8,7 +8,7 @@ use std::time::Duration;
 use ironhub_hub::ports::Retention;
 use ironhub_model::Timestamp;
 
-use super::limits::{PARTITIONS_MAX, SHARDS_MAX};
+use super::limits::{PARTITIONS_MAX, SEGMENT_BYTES_DEFAULT, SHARDS_MAX};
 
 /// Tells the log the time.
 pub type ClockFn = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -46,7 +46,7 @@ impl LogOptions {
         Self {
             partitions,
             shards: 1,
-            segment_bytes: 128 * 1024 * 1024,
+            segment_bytes: SEGMENT_BYTES_DEFAULT,
             zero_ahead: true,
             tail_bytes: 32 * 1024 * 1024,
             retention: Retention {
@@ -59,10 +59,10 @@ impl LogOptions {
         }
     }
 
-    /// Settings for a [`MemoryDisk`](crate::disk::MemoryDisk): small segments, nothing prepared ahead.
+    /// Settings for a [`MemoryDisk`](crate::disk::MemoryDisk): segments of 8 MiB at most, nothing prepared ahead.
     #[must_use]
     pub fn in_memory(mut self) -> Self {
-        self.segment_bytes = 8 * 1024 * 1024;
+        self.segment_bytes = self.segment_bytes.min(8 * 1024 * 1024);
         self.zero_ahead = false;
         self.tail_bytes = 4 * 1024 * 1024;
         self

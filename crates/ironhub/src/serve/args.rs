@@ -84,6 +84,10 @@ pub(crate) struct ServeArgs {
     /// How much room events may take, for instance 8GiB
     #[arg(long, env = "IRONHUB_RETENTION_SIZE", value_name = "SIZE", default_value = "8GiB", value_parser = parse_size)]
     pub(crate) retention_size: u64,
+    /// Seal and compress events each time that so many bytes have come in; 1MiB to 1GiB. A restart reads up to two such
+    /// segments, so smaller ones make it faster and compression worse
+    #[arg(long, env = "IRONHUB_SEGMENT_SIZE", value_name = "SIZE", default_value = "128MiB", value_parser = parse_size)]
+    pub(crate) segment_size: u64,
     /// Seconds by which clocks may differ when a token's expiry is judged; 300, and 5 with --dev
     #[arg(long, env = "IRONHUB_SAS_CLOCK_SKEW_S", value_name = "SECONDS")]
     pub(crate) sas_clock_skew_s: Option<u64>,
@@ -131,6 +135,7 @@ impl ServeArgs {
                 age: self.retention_age,
                 bytes: self.retention_size,
             },
+            segment_bytes: self.segment_size,
             seed: match &self.seed {
                 Some(path) => Seed::load(path)?,
                 None if self.dev => Seed::dev(),
@@ -237,6 +242,7 @@ fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use ironhub_server::config::SEGMENT_BYTES_DEFAULT;
 
     use super::*;
     use crate::{Cli, Command};
@@ -255,6 +261,7 @@ mod tests {
         assert_eq!(config.listeners, Listeners::default());
         assert!(!config.accept_remote_peers);
         assert_eq!(config.seed, Seed::dev());
+        assert_eq!(config.segment_bytes, SEGMENT_BYTES_DEFAULT);
     }
 
     #[test]
@@ -295,6 +302,7 @@ mod tests {
             ),
             (&["--dev", "--retention-size", "8GB"][..], "expected a number with KiB"),
             (&["--dev", "--partitions", "0"][..], "1 to 32"),
+            (&["--dev", "--segment-size", "1KiB"][..], "1MiB to 1GiB"),
             (
                 &["--dev", "--seed", "/nonexistent.toml"][..],
                 "cannot read /nonexistent.toml",
