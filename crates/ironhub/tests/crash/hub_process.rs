@@ -1,5 +1,6 @@
 //! The hub as a child process, and where it listens.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -17,11 +18,16 @@ use crate::service::Service;
 /// A start that takes longer than this has hung.
 const START_MAX: Duration = Duration::from_secs(30);
 const STOP_MAX: Duration = Duration::from_secs(30);
+/// Small, so that journals fill and are sealed in each life.
+const SEGMENT_SIZE: &str = "8MiB";
 
 /// One directory in which hubs live one after the other.
 pub(crate) struct Home {
     directory: PathBuf,
     starts: u32,
+    /// The program that runs the hub's, with its arguments; none runs it directly.
+    within: Vec<OsString>,
+    variables: Vec<(&'static str, OsString)>,
 }
 
 /// A running hub; killed when dropped.
@@ -35,6 +41,7 @@ pub(crate) struct HubProcess {
 #[derive(Clone)]
 pub(crate) struct Hub {
     pub(crate) mqtt_port: u16,
+    pub(crate) health_port: u16,
     pub(crate) service: Service,
     pub(crate) started_in: Duration,
     is_killed: Arc<AtomicBool>,
@@ -46,12 +53,29 @@ impl Home {
         Self {
             directory: directory.into(),
             starts: 0,
+            within: Vec::new(),
+            variables: Vec::new(),
         }
+    }
+
+    /// Has the hubs to come run by this command.
+    pub(crate) fn run_within(&mut self, command: impl IntoIterator<Item = OsString>) {
+        self.within = command.into_iter().collect();
+    }
+
+    /// Gives the hubs to come these variables, and no others than they had before there were any.
+    pub(crate) fn set_variables(&mut self, variables: impl IntoIterator<Item = (&'static str, OsString)>) {
+        self.variables = variables.into_iter().collect();
+    }
+
+    /// Where the hubs keep state and events.
+    pub(crate) fn data(directory: &Path) -> PathBuf {
+        directory.join("data")
     }
 
     /// How many files of the event log have a path, from its directory, that begins so.
     pub(crate) fn log_files(&self, prefix: &str) -> usize {
-        let log = self.directory.join("data/log");
+        let log = Self::data(&self.directory).join("log");
         let entries = fs::read_dir(log).unwrap().map(|entry| entry.unwrap());
         let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
         let files = named.map(|entry| {
@@ -110,7 +134,16 @@ impl Home {
         let _ = fs::remove_file(self.ready_file());
         let log = self.directory.join(format!("hub-{}.log", self.starts));
         let path = |name: &str| self.directory.join(name).into_os_string();
-        let child = Command::new(env!("CARGO_BIN_EXE_ironhub"))
+        let mut words = self.within.iter().cloned();
+        let mut command = match words.next() {
+            Some(first) => Command::new(first),
+            None => Command::new(env!("CARGO_BIN_EXE_ironhub")),
+        };
+        if !self.within.is_empty() {
+            command.args(words).arg(env!("CARGO_BIN_EXE_ironhub"));
+        }
+        let child = command
+            .envs(self.variables.iter().cloned())
             .args([
                 "serve",
                 "--dev",
@@ -133,7 +166,10 @@ impl Home {
                 "--log",
                 "info",
             ])
-            .args(["--data-dir".into(), path("data"), "--ca-dir".into(), path("ca")])
+            .args(["--segment-size", SEGMENT_SIZE])
+            .arg("--data-dir")
+            .arg(Self::data(&self.directory))
+            .args(["--ca-dir".into(), path("ca")])
             .args([
                 "--seed".into(),
                 path("seed.toml"),
@@ -168,6 +204,16 @@ impl HubProcess {
     pub(crate) async fn stop(mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.ended().await
+    }
+
+    /// The hub ends by itself. Returns how, and what it wrote to its log.
+    pub(crate) async fn end(mut self) -> (ExitStatus, String) {
+        let status = self.ended().await;
+        (status, fs::read_to_string(&self.log).unwrap())
+    }
+
+    async fn ended(&mut self) -> ExitStatus {
         let ended = async {
             let mut looks = interval(Duration::from_millis(5));
             loop {
@@ -198,6 +244,7 @@ impl Hub {
         let ca = fs::read(ready["ca_file"].as_str().unwrap()).unwrap();
         Self {
             mqtt_port: port("mqtt_plain"),
+            health_port: port("health"),
             service: Service::new(port("https"), &ca, ConnectionString::parse(owner).unwrap()),
             started_in,
             is_killed: Arc::default(),

@@ -1,7 +1,7 @@
 //! A hub under load is killed at random instants, again and again, and keeps everything that it has acknowledged.
 //!
 //! Each feature has a file with its load and its ledger: what was sent, what was acknowledged. After each restart the
-//! ledgers are compared with what the hub then says. `IRONHUB_TEST_CRASH_ROUNDS` asks for more rounds,
+//! ledgers are compared with what the hub then says. Hubs whose disk is full or fails are here too. `IRONHUB_TEST_CRASH_ROUNDS` asks for more rounds,
 //! `IRONHUB_TEST_CRASH_SEED` repeats the dice of a run, though not its timing.
 
 #[cfg(test)]
@@ -10,6 +10,9 @@ mod c2d;
 mod device;
 #[cfg(test)]
 mod dice;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod disk;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
@@ -53,6 +56,22 @@ mod tests {
             .await
             .expect("the end has hung");
         println!("{summary}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_full_disk_holds_everything_up_and_loses_nothing() {
+        crate::disk::check_full().await;
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_failing_disk_ends_the_hub_before_anything_is_acknowledged() {
+        for call in ["sync", "write"] {
+            for file in ["/data/log/", "/data/state.sqlite"] {
+                crate::disk::check_failing(call, file).await;
+            }
+        }
     }
 
     #[expect(

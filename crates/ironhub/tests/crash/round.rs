@@ -29,8 +29,8 @@ const LARGE: Shape = Shape {
     body_bytes: 180_000,
     messages: 150,
 };
-/// On average half of the largest body each: nearly a segment of 128 MiB.
-const FILL_MESSAGES: u64 = 1300;
+/// On average half of the largest body each: nearly a segment.
+const FILL_MESSAGES: u64 = 80;
 const LIFE_MAX_US: u64 = 900_000;
 const END_OF_LOADS_MAX: Duration = Duration::from_secs(30);
 /// One hub in so many dies right after SUBACK.
