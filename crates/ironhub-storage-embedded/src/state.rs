@@ -105,6 +105,26 @@ impl StateStore for SqliteState {
         }
     }
 
+    async fn get_many(
+        &self,
+        table: Table,
+        keys: Vec<Key>,
+        bytes_max: usize,
+    ) -> Result<Vec<Option<(Bytes, Rev)>>, StoreError> {
+        let (keys, found) = self
+            .readers
+            .read(move |connection| {
+                let found = reader::get_many(connection, table, &keys, bytes_max)?;
+                Ok((keys, found))
+            })
+            .await?;
+        let opened = keys.iter().zip(found).map(|(key, found)| match found {
+            None => Ok(None),
+            Some((stored, rev)) => Ok(Some((self.seal.open(table, key, stored)?, rev))),
+        });
+        opened.collect()
+    }
+
     async fn commit(&self, mut commit: Commit) -> Result<Vec<Option<Rev>>, CommitError> {
         for op in &mut commit.documents {
             if let Some(content) = &mut op.put {
@@ -144,6 +164,15 @@ impl StateStore for SqliteState {
         let mailbox = mailbox.clone();
         self.readers
             .read(move |connection| reader::mailbox_len(connection, &mailbox))
+            .await
+    }
+
+    async fn mailbox_lens(&self, mailboxes: Vec<Key>) -> Result<Vec<u32>, StoreError> {
+        self.readers
+            .read(move |connection| {
+                let lens = mailboxes.iter().map(|mailbox| reader::mailbox_len(connection, mailbox));
+                lens.collect()
+            })
             .await
     }
 

@@ -252,6 +252,15 @@ pub trait StateStore: Send + Sync + 'static {
     /// Loads a document.
     fn get(&self, table: Table, key: &Key) -> impl Future<Output = Result<Option<(Bytes, Rev)>, StoreError>> + Send;
 
+    /// Loads documents of one kind, in the order of their keys here, which may be any: one look-up for many. Ends early
+    /// behind the document with which the contents reach `bytes_max`; what is left out is to be asked for again.
+    fn get_many(
+        &self,
+        table: Table,
+        keys: Vec<Key>,
+        bytes_max: usize,
+    ) -> impl Future<Output = Result<Vec<Option<(Bytes, Rev)>>, StoreError>> + Send;
+
     /// Makes all changes durable, or none. Returns the new revisions of the documents written, in their order;
     /// a deleted one has `None`.
     fn commit(&self, commit: Commit) -> impl Future<Output = Result<Vec<Option<Rev>>, CommitError>> + Send;
@@ -275,6 +284,9 @@ pub trait StateStore: Send + Sync + 'static {
 
     /// How many messages the mailbox holds.
     fn mailbox_len(&self, mailbox: &Key) -> impl Future<Output = Result<u32, StoreError>> + Send;
+
+    /// How many messages each of the mailboxes holds, in their order.
+    fn mailbox_lens(&self, mailboxes: Vec<Key>) -> impl Future<Output = Result<Vec<u32>, StoreError>> + Send;
 
     /// Messages of any mailbox due at or before `now`, earliest first, at most `limit`. Expiry is the hub's to act on.
     fn due(&self, now: Timestamp, limit: usize) -> impl Future<Output = Result<Vec<(Key, Mail)>, StoreError>> + Send;

@@ -147,6 +147,15 @@ impl StateStore for MemState {
         Ok(self.store.lock().documents.get(&(index(table), key.clone())).cloned())
     }
 
+    async fn get_many(&self, table: Table, keys: Vec<Key>, _: usize) -> Result<Vec<Option<(Bytes, Rev)>>, StoreError> {
+        let store = self.store.lock();
+        let found = keys
+            .into_iter()
+            .map(|key| store.documents.get(&(index(table), key)).cloned());
+        // A page may always end early: callers have to go on.
+        Ok(found.take(1).collect())
+    }
+
     async fn commit(&self, commit: Commit) -> Result<Vec<Option<Rev>>, CommitError> {
         tokio::task::yield_now().await;
         self.step()?;
@@ -192,6 +201,14 @@ impl StateStore for MemState {
         Ok(u32::try_from(len).unwrap())
     }
 
+    async fn mailbox_lens(&self, mailboxes: Vec<Key>) -> Result<Vec<u32>, StoreError> {
+        let mut lens = Vec::new();
+        for mailbox in &mailboxes {
+            lens.push(self.mailbox_len(mailbox).await?);
+        }
+        Ok(lens)
+    }
+
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<(Key, Mail)>, StoreError> {
         let store = self.store.lock();
         let due = store.mail.iter().filter(|(_, mail)| mail.due_at <= now);
@@ -220,6 +237,10 @@ impl StateStore for MemState {
 
     async fn counter(&self, name: &'static str) -> Result<i64, StoreError> {
         Ok(self.store.lock().counters.get(name).copied().unwrap_or(0))
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.trouble.lock().clone()
     }
 }
 
@@ -255,10 +276,6 @@ impl MemLog {
     fn partition(&self, partition: PartitionId) -> Result<&Mutex<Vec<LogRecord>>, LogError> {
         let index = partition.0 as usize;
         self.partitions.get(index).ok_or(LogError::NoPartition(partition))
-    }
-
-    fn trouble(&self) -> Option<String> {
-        self.trouble.lock().clone()
     }
 }
 

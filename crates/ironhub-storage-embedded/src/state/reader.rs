@@ -75,6 +75,26 @@ pub(crate) fn get(connection: &Connection, table: Table, key: &Key) -> rusqlite:
         .optional()
 }
 
+/// As many as fit, and one at least.
+pub(crate) fn get_many(
+    connection: &Connection,
+    table: Table,
+    keys: &[Key],
+    bytes_max: usize,
+) -> rusqlite::Result<Vec<Option<Stored>>> {
+    let mut found = Vec::with_capacity(keys.len());
+    let mut bytes = 0;
+    for key in keys {
+        let document = get(connection, table, key)?;
+        bytes += document.as_ref().map_or(0, |(content, _)| content.len());
+        found.push(document);
+        if bytes >= bytes_max {
+            break;
+        }
+    }
+    Ok(found)
+}
+
 /// Which documents to read: keys from `first` up to, not including, `end`.
 pub(crate) struct KeyRange {
     first: Vec<u8>,

@@ -15,6 +15,7 @@ pub async fn state_store<S: StateStore>(make: impl AsyncFn() -> S) {
     documents::revisions_rise(&make().await).await;
     documents::deletes(&make().await).await;
     documents::pages(&make().await).await;
+    documents::many_at_once(&make().await).await;
     documents::tables_are_apart(&make().await).await;
     documents::bytes_are_kept(&make().await).await;
     documents::lost_swaps(make().await).await;
@@ -24,6 +25,7 @@ pub async fn state_store<S: StateStore>(make: impl AsyncFn() -> S) {
     commits::acknowledged_is_seen_by_all(make().await).await;
     mail::keeps_order_and_bound(&make().await).await;
     mail::bound_holds_among_many(make().await).await;
+    mail::counts_of_many(&make().await).await;
     mail::update_and_remove_need_the_message(&make().await).await;
     mail::one_remover_wins(make().await).await;
     mail::due_in_order(&make().await).await;

@@ -45,6 +45,19 @@ pub(super) async fn expectations(store: &impl StateStore) {
     assert_eq!(load(store, Table::Twins, "d1").await, Some(("updated".into(), updated)));
 }
 
+pub(super) async fn many_at_once(store: &impl StateStore) {
+    let keys = |names: &[&str]| names.iter().map(|name| Key::new(*name)).collect::<Vec<_>>();
+    assert_eq!(store.get_many(Table::Devices, Vec::new(), 100).await, Ok(Vec::new()));
+    let a = put(store, Table::Devices, "a", "first").await;
+    let b = put(store, Table::Devices, "b", "second").await;
+    put(store, Table::Twins, "c", "of another table").await;
+    let found = store.get_many(Table::Devices, keys(&["b", "c", "a", "b"]), 1000).await;
+    let (first, second) = (Some(("first".into(), a)), Some(("second".into(), b)));
+    assert_eq!(found, Ok(vec![second.clone(), None, first, second.clone()]));
+    let found = store.get_many(Table::Devices, keys(&["x", "b", "a"]), 1).await;
+    assert_eq!(found, Ok(vec![None, second]), "ends with the one that fills it");
+}
+
 pub(super) async fn revisions_rise(store: &impl StateStore) {
     let mut last = put(store, Table::Twins, "d1", "same").await;
     for _ in 0..20 {

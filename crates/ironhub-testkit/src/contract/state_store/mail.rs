@@ -60,6 +60,15 @@ pub(super) async fn bound_holds_among_many<S: StateStore>(store: S) {
     assert_eq!(store.mailbox_len(&Key::new("box")).await, Ok(BOUND));
 }
 
+pub(super) async fn counts_of_many(store: &impl StateStore) {
+    for mailbox in ["a", "b", "a"] {
+        push(store, mailbox, 0, "x", BOUND).await.unwrap();
+    }
+    let keys = ["b", "none", "a"].map(Key::new).to_vec();
+    assert_eq!(store.mailbox_lens(keys).await, Ok(vec![1, 0, 2]));
+    assert_eq!(store.mailbox_lens(Vec::new()).await, Ok(Vec::new()));
+}
+
 pub(super) async fn update_and_remove_need_the_message(store: &impl StateStore) {
     push(store, "box", 7, "one", BOUND).await.unwrap();
     let id = read(store, "box").await[0].id;
