@@ -168,7 +168,7 @@ impl<P: Ports> Connections<P> {
 
     fn insert(&self, principal: DevicePrincipal, options: LinkOptions, claim: Claim) -> Link<P> {
         let core = &self.core;
-        let activity = core.presence.activity(&principal.id);
+        let activity = core.presence.activity(&principal.id, &principal.generation_id);
         let gate = Gate::new(activity, principal.expires_at);
         let state = Arc::new(LinkState::new(claim, principal, gate));
         let beginning = match core.join(&state) {

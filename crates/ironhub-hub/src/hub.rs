@@ -15,6 +15,7 @@ use crate::feedback::Feedback;
 use crate::methods::Methods;
 use crate::outbox;
 use crate::ports::{EventLog, Ports};
+use crate::presence;
 use crate::query::Query;
 use crate::registry::Registry;
 use crate::settings::{self, Settings};
@@ -142,6 +143,7 @@ impl<P: Ports> Hub<P> {
         connections::serve(&core);
         tokio::spawn(outbox::run(Arc::clone(&core)));
         tokio::spawn(keeper::run(Arc::clone(&core)));
+        tokio::spawn(presence::run(Arc::clone(&core)));
         Ok(Self::over(core))
     }
 
@@ -160,6 +162,7 @@ impl<P: Ports> Hub<P> {
         self.core.begin_draining();
         self.core.shut_all_links(CloseReason::Draining);
         self.core.tasks.drain().await;
+        self.core.flush_presence_at_last().await;
         self.core.outbox.drain().await;
     }
 

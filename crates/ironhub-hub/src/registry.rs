@@ -8,7 +8,7 @@ mod edge;
 mod keys;
 mod lifecycle;
 mod module;
-mod read;
+pub(crate) mod read;
 mod revoke;
 
 use std::sync::Arc;
@@ -122,7 +122,7 @@ impl<P: Ports> Registry<P> {
         };
         let operation = async move {
             let written = core.write_module(&write).await?;
-            Ok(core.view_of_module(written.identity))
+            core.view_of_module(written.identity).await
         };
         self.core.to_the_end(operation).await
     }

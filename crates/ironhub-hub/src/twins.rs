@@ -1,7 +1,7 @@
 //! Twins: what the back end wants of a device, what the device says, and notes that the device never sees.
 
 mod notify;
-mod read;
+pub(crate) mod read;
 mod write;
 
 use std::sync::Arc;

@@ -123,6 +123,7 @@ fn name(table: Table, key: &Key) -> Vec<u8> {
         Table::Twins => b"twins",
         Table::Sessions => b"sessions",
         Table::Hub => b"hub",
+        Table::Presence => b"presence",
     };
     [table, &[0], key.as_str().as_bytes()].concat()
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use ironhub_model::EventSource;
 use ironhub_model::registry::ConnectionState;
+use ironhub_model::{EventSource, Timestamp};
 use tracing::warn;
 
 use super::LinkState;
@@ -21,7 +21,7 @@ impl<P: Ports> Core<P> {
     pub(super) fn join(&self, link: &Arc<LinkState>) -> Inserted {
         let now = self.now();
         self.links.insert(link, || {
-            self.presence.set_state(link.id(), ConnectionState::Connected, now);
+            self.set_presence(link, ConnectionState::Connected, now);
             self.event_numbers.next(now)
         })
     }
@@ -30,9 +30,14 @@ impl<P: Ports> Core<P> {
     pub(super) fn leave(&self, link: &Arc<LinkState>) -> Option<u64> {
         let now = self.now();
         self.links.remove(link, || {
-            self.presence.set_state(link.id(), ConnectionState::Disconnected, now);
+            self.set_presence(link, ConnectionState::Disconnected, now);
             self.event_numbers.next(now)
         })
+    }
+
+    fn set_presence(&self, link: &LinkState, state: ConnectionState, now: Timestamp) {
+        let principal = link.principal();
+        self.presence.set_state(link.id(), &principal.generation_id, state, now);
     }
 
     pub(super) async fn tell_connected(&self, principal: &DevicePrincipal, number: u64) -> Result<(), HubError> {

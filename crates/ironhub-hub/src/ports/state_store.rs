@@ -34,11 +34,20 @@ pub enum Table {
     Sessions,
     /// Settings and the record that pins the directory; hold keys.
     Hub,
+    /// When identities were connected and last heard of.
+    Presence,
 }
 
 impl Table {
     /// Every table, in the order of its stored code.
-    pub const ALL: [Self; 5] = [Self::Devices, Self::Modules, Self::Twins, Self::Sessions, Self::Hub];
+    pub const ALL: [Self; 6] = [
+        Self::Devices,
+        Self::Modules,
+        Self::Twins,
+        Self::Sessions,
+        Self::Hub,
+        Self::Presence,
+    ];
 
     /// Do its documents hold keys? Such documents are sealed at rest.
     pub const fn is_secret(self) -> bool {

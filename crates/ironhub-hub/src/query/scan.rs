@@ -3,17 +3,19 @@
 use std::collections::VecDeque;
 
 use ironhub_model::twin::TwinView;
-use ironhub_model::{DeviceId, DeviceIdentity, IdentityId, ModuleIdentity};
+use ironhub_model::{DeviceId, DeviceIdentity, GenerationId, IdentityId, ModuleIdentity};
 use ironhub_query::{Query as Question, Source};
 use serde_json::Value;
 
 use crate::core::Core;
 use crate::error::HubError;
 use crate::ports::{Key, Ports};
+use crate::registry::read::{name_of_device, name_of_module};
 use crate::store;
+use crate::twins::read::{view_of_device_twin, view_of_module_twin};
 
 /// Identities that are read at once.
-const BATCH_ROWS: usize = 128;
+const PAGE_ROWS: usize = 512;
 
 /// Goes over a query's candidates. The query's own condition is for the caller to check.
 pub(super) struct Scan<'q, P: Ports> {
@@ -21,7 +23,14 @@ pub(super) struct Scan<'q, P: Ports> {
     source: Source,
     targets: Targets<'q>,
     after: Option<Key>,
+    /// Read, and not joined with their twins yet.
+    waiting: VecDeque<Candidate>,
     ready: VecDeque<(Key, Value)>,
+}
+
+enum Candidate {
+    Device(DeviceIdentity),
+    Module(ModuleIdentity),
 }
 
 /// Where candidates are looked for.
@@ -53,6 +62,7 @@ impl<'q, P: Ports> Scan<'q, P> {
             source: question.source(),
             targets,
             after,
+            waiting: VecDeque::new(),
             ready: VecDeque::new(),
         }
     }
@@ -63,7 +73,9 @@ impl<'q, P: Ports> Scan<'q, P> {
             if let Some(row) = self.ready.pop_front() {
                 return Ok(Some(row));
             }
-            if !self.read_more().await? {
+            if !self.waiting.is_empty() {
+                self.join().await?;
+            } else if !self.read_more().await? {
                 return Ok(None);
             }
         }
@@ -91,21 +103,20 @@ impl<'q, P: Ports> Scan<'q, P> {
 
     async fn read_by_prefix(&mut self, prefix: &str) -> Result<(), HubError> {
         let (state, after) = (&self.core.state, self.after.as_ref());
-        let count = match self.source {
+        match self.source {
             Source::Devices | Source::Jobs => {
-                let devices = store::identities::devices(state, prefix, after, BATCH_ROWS).await?;
-                self.push_devices(&devices).await?;
-                devices.len()
+                let devices = store::identities::devices(state, prefix, after, PAGE_ROWS).await?;
+                self.waiting.extend(devices.into_iter().map(Candidate::Device));
             }
             Source::Modules => {
-                let modules = store::identities::modules(state, prefix, after, BATCH_ROWS).await?;
-                self.push_modules(&modules).await?;
-                modules.len()
+                let modules = store::identities::modules(state, prefix, after, PAGE_ROWS).await?;
+                self.waiting.extend(modules.into_iter().map(Candidate::Module));
             }
-        };
-        if count < BATCH_ROWS {
+        }
+        if self.waiting.len() < PAGE_ROWS {
             self.targets = Targets::Done;
         }
+        self.after = self.waiting.back().map(Candidate::key);
         Ok(())
     }
 
@@ -115,56 +126,70 @@ impl<'q, P: Ports> Scan<'q, P> {
             Source::Devices | Source::Jobs => {
                 let is_past = after.is_some_and(|after| after.as_str() == id.as_str());
                 let found = store::identities::device(&self.core.state, id).await?;
-                let found: Vec<DeviceIdentity> = found
-                    .map(|(device, _)| device)
-                    .filter(|_| !is_past)
-                    .into_iter()
-                    .collect();
-                self.push_devices(&found).await
+                let device = found.map(|(device, _)| device).filter(|_| !is_past);
+                self.waiting.extend(device.map(Candidate::Device));
             }
             Source::Modules => {
                 let prefix = format!("{id}/");
                 let after = after.filter(|after| after.as_str().starts_with(&prefix));
                 let modules = store::identities::modules_of(&self.core.state, id).await?;
-                let modules: Vec<ModuleIdentity> = modules
-                    .into_iter()
-                    .filter(|module| after.as_ref().is_none_or(|after| key_of_module(module) > *after))
-                    .collect();
-                self.push_modules(&modules).await
+                let modules = modules.into_iter().map(Candidate::Module);
+                self.waiting
+                    .extend(modules.filter(|module| after.as_ref().is_none_or(|after| module.key() > *after)));
             }
-        }
-    }
-
-    async fn push_devices(&mut self, devices: &[DeviceIdentity]) -> Result<(), HubError> {
-        for device in devices {
-            let key = store::identities::device_key(&device.device_id);
-            let id = IdentityId::device(device.device_id.clone());
-            // An identity without a twin was deleted in between.
-            if let Some((twin, _)) = store::twins::load(&self.core.state, &id).await? {
-                let view = self.core.view_of_device_twin(device, twin).await?;
-                self.ready.push_back((key.clone(), row(&view)?));
-            }
-            self.after = Some(key);
         }
         Ok(())
     }
 
-    async fn push_modules(&mut self, modules: &[ModuleIdentity]) -> Result<(), HubError> {
-        for module in modules {
-            let key = key_of_module(module);
-            let id = IdentityId::module(module.device_id.clone(), module.module_id.clone());
-            if let Some((twin, _)) = store::twins::load(&self.core.state, &id).await? {
-                let view = self.core.view_of_module_twin(module, twin);
-                self.ready.push_back((key.clone(), row(&view)?));
+    /// Makes rows of some candidates: as many as have their twins in memory at once.
+    async fn join(&mut self) -> Result<(), HubError> {
+        let keys = self.waiting.iter().map(Candidate::key).collect();
+        let twins = store::twins::load_some(&self.core.state, keys).await?;
+        let candidates: Vec<Candidate> = self.waiting.drain(..twins.len().min(self.waiting.len())).collect();
+        let names: Vec<_> = candidates.iter().map(Candidate::name).collect();
+        let connections = self.core.connections_of(&names).await?;
+        let mut counts = self
+            .core
+            .c2d_counts(candidates.iter().filter_map(Candidate::device_id))
+            .await?
+            .into_iter();
+        for ((candidate, twin), connection) in candidates.iter().zip(twins).zip(connections) {
+            let c2d_count = candidate.device_id().and_then(|_| counts.next()).unwrap_or_default();
+            // An identity without a twin was deleted in between.
+            if let Some(twin) = twin {
+                let view = match candidate {
+                    Candidate::Device(device) => view_of_device_twin(device, twin, connection, c2d_count),
+                    Candidate::Module(module) => view_of_module_twin(module, twin, connection),
+                };
+                self.ready.push_back((candidate.key(), row(&view)?));
             }
-            self.after = Some(key);
         }
         Ok(())
     }
 }
 
-fn key_of_module(module: &ModuleIdentity) -> Key {
-    store::identities::module_key(&module.device_id, &module.module_id)
+impl Candidate {
+    fn key(&self) -> Key {
+        match self {
+            Self::Device(device) => store::identities::device_key(&device.device_id),
+            Self::Module(module) => store::identities::module_key(&module.device_id, &module.module_id),
+        }
+    }
+
+    fn name(&self) -> (IdentityId, GenerationId) {
+        match self {
+            Self::Device(device) => name_of_device(device),
+            Self::Module(module) => name_of_module(module),
+        }
+    }
+
+    /// Of a device: modules have no queue.
+    fn device_id(&self) -> Option<&DeviceId> {
+        match self {
+            Self::Device(device) => Some(&device.device_id),
+            Self::Module(_) => None,
+        }
+    }
 }
 
 fn row(view: &TwinView) -> Result<Value, HubError> {

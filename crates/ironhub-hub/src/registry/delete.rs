@@ -70,7 +70,8 @@ impl<P: Ports> Core<P> {
         let commit = commit
             .delete(Table::Modules, key.clone(), Expect::Any)
             .delete(Table::Twins, key.clone(), Expect::Any)
-            .delete(Table::Sessions, key, Expect::Any)
+            .delete(Table::Sessions, key.clone(), Expect::Any)
+            .delete(Table::Presence, key, Expect::Any)
             .count(MODULES, -1);
         self.with_deleted(commit, &own, &module.generation_id).await
     }
@@ -86,7 +87,8 @@ impl<P: Ports> Core<P> {
         let commit = Commit::new()
             .delete(Table::Devices, key.clone(), Expect::At(rev))
             .delete(Table::Twins, key.clone(), Expect::Any)
-            .delete(Table::Sessions, key, Expect::Any)
+            .delete(Table::Sessions, key.clone(), Expect::Any)
+            .delete(Table::Presence, key, Expect::Any)
             .mail(MailOp::Clear {
                 mailbox: store::c2d::mailbox_key(&device.device_id),
             })

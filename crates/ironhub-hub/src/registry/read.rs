@@ -2,7 +2,7 @@
 
 use ironhub_model::limits::DEVICES_TOP_MAX;
 use ironhub_model::registry::{DeviceView, ModuleView};
-use ironhub_model::{DeviceId, DeviceIdentity, IdentityId, ModuleId, ModuleIdentity};
+use ironhub_model::{DeviceId, DeviceIdentity, GenerationId, IdentityId, ModuleId, ModuleIdentity};
 
 use crate::core::Core;
 use crate::error::HubError;
@@ -19,7 +19,7 @@ impl<P: Ports> Core<P> {
     pub(super) async fn module_view(&self, device: &DeviceId, module: &ModuleId) -> Result<ModuleView, HubError> {
         let id = IdentityId::module(device.clone(), module.clone());
         match store::identities::module(&self.state, device, module).await? {
-            Some((identity, _)) => Ok(self.view_of_module(identity)),
+            Some((identity, _)) => self.view_of_module(identity).await,
             None => Err(self.missing(&id).await?),
         }
     }
@@ -29,11 +29,19 @@ impl<P: Ports> Core<P> {
             1..=DEVICES_TOP_MAX => top,
             _ => DEVICES_TOP_MAX,
         };
-        let mut views = Vec::new();
-        for identity in store::identities::devices(&self.state, "", None, top).await? {
-            views.push(self.view_of_device(identity).await?);
-        }
-        Ok(views)
+        let identities = store::identities::devices(&self.state, "", None, top).await?;
+        let named = identities.iter().map(name_of_device).collect::<Vec<_>>();
+        let connections = self.connections_of(&named).await?;
+        let counts = self
+            .c2d_counts(identities.iter().map(|identity| &identity.device_id))
+            .await?;
+        let known = identities.into_iter().zip(connections).zip(counts);
+        let views = known.map(|((identity, connection), c2d_count)| DeviceView {
+            identity,
+            connection,
+            c2d_count,
+        });
+        Ok(views.collect())
     }
 
     pub(super) async fn list_modules(&self, device: &DeviceId) -> Result<Vec<ModuleView>, HubError> {
@@ -41,29 +49,49 @@ impl<P: Ports> Core<P> {
         if modules.is_empty() {
             self.owner(device).await?;
         }
-        let views = modules.into_iter().map(|identity| self.view_of_module(identity));
-        Ok(views.collect())
+        let named = modules.iter().map(name_of_module).collect::<Vec<_>>();
+        let connections = self.connections_of(&named).await?;
+        let known = modules.into_iter().zip(connections);
+        Ok(known
+            .map(|(identity, connection)| ModuleView { identity, connection })
+            .collect())
     }
 
     pub(super) async fn view_of_device(&self, identity: DeviceIdentity) -> Result<DeviceView, HubError> {
-        let id = IdentityId::device(identity.device_id.clone());
         Ok(DeviceView {
-            connection: self.presence.view(&id),
+            connection: self.connection_of(name_of_device(&identity)).await?,
             c2d_count: self.c2d_count(&identity.device_id).await?,
             identity,
         })
     }
 
-    pub(super) fn view_of_module(&self, identity: ModuleIdentity) -> ModuleView {
-        let id = IdentityId::module(identity.device_id.clone(), identity.module_id.clone());
-        ModuleView {
-            connection: self.presence.view(&id),
+    pub(super) async fn view_of_module(&self, identity: ModuleIdentity) -> Result<ModuleView, HubError> {
+        Ok(ModuleView {
+            connection: self.connection_of(name_of_module(&identity)).await?,
             identity,
-        }
+        })
     }
 
     /// Messages in the device's cloud-to-device queue.
     pub(crate) async fn c2d_count(&self, device: &DeviceId) -> Result<u32, HubError> {
         Ok(self.state.mailbox_len(&store::c2d::mailbox_key(device)).await?)
     }
+
+    /// The same for many devices, in their order.
+    pub(crate) async fn c2d_counts(&self, devices: impl Iterator<Item = &DeviceId>) -> Result<Vec<u32>, HubError> {
+        let mailboxes = devices.map(store::c2d::mailbox_key).collect();
+        Ok(self.state.mailbox_lens(mailboxes).await?)
+    }
+}
+
+/// Which creation of which device this is.
+pub(crate) fn name_of_device(identity: &DeviceIdentity) -> (IdentityId, GenerationId) {
+    let id = IdentityId::device(identity.device_id.clone());
+    (id, identity.generation_id.clone())
+}
+
+/// Which creation of which module this is.
+pub(crate) fn name_of_module(identity: &ModuleIdentity) -> (IdentityId, GenerationId) {
+    let id = IdentityId::module(identity.device_id.clone(), identity.module_id.clone());
+    (id, identity.generation_id.clone())
 }

@@ -1,12 +1,14 @@
 //! The whole twin as the back end sees it: joined with identity, connection and queue.
 
 use ironhub_model::identity::Capabilities;
+use ironhub_model::registry::ConnectionView;
 use ironhub_model::twin::{PropertiesView, Twin, TwinView, X509ThumbprintView};
 use ironhub_model::{DeviceIdentity, DeviceStatus, IdentityId, ModuleIdentity, Timestamp};
 
 use crate::core::Core;
 use crate::error::HubError;
 use crate::ports::Ports;
+use crate::registry::read::{name_of_device, name_of_module};
 use crate::store;
 
 impl<P: Ports> Core<P> {
@@ -21,66 +23,67 @@ impl<P: Ports> Core<P> {
             let Some((identity, _)) = found else {
                 return Err(self.missing(id).await?);
             };
-            return Ok(self.view_of_module_twin(&identity, twin));
+            let connection = self.connection_of(name_of_module(&identity)).await?;
+            return Ok(view_of_module_twin(&identity, twin, connection));
         }
         let found = store::identities::device(&self.state, &id.device).await?;
         let (identity, _) = found.ok_or_else(|| HubError::DeviceNotFound(id.device.clone()))?;
-        self.view_of_device_twin(&identity, twin).await
+        let connection = self.connection_of(name_of_device(&identity)).await?;
+        let c2d_count = self.c2d_count(&identity.device_id).await?;
+        Ok(view_of_device_twin(&identity, twin, connection, c2d_count))
     }
+}
 
-    pub(crate) async fn view_of_device_twin(
-        &self,
-        identity: &DeviceIdentity,
-        twin: Twin,
-    ) -> Result<TwinView, HubError> {
-        let connection = self.presence.view(&IdentityId::device(identity.device_id.clone()));
-        Ok(TwinView {
-            device_id: identity.device_id.clone(),
-            module_id: None,
-            etag: twin.etag(),
-            device_etag: identity.etag.clone(),
-            status: identity.status,
-            status_reason: identity.status_reason.clone(),
-            status_update_time: identity.status_updated_at,
-            connection_state: connection.state.as_str(),
-            last_activity_time: connection.last_activity_at,
-            cloud_to_device_message_count: self.c2d_count(&identity.device_id).await?,
-            authentication_type: identity.authentication.kind().as_str(),
-            x509_thumbprint: X509ThumbprintView::of(&identity.authentication),
-            version: twin.version(),
-            properties: PropertiesView::of(&twin),
-            model_id: twin.model_id.unwrap_or_default(),
-            tags: twin.tags,
-            capabilities: identity.capabilities,
-            device_scope: identity.device_scope.clone(),
-            parent_scopes: identity.parent_scopes.clone(),
-        })
+pub(crate) fn view_of_device_twin(
+    identity: &DeviceIdentity,
+    twin: Twin,
+    connection: ConnectionView,
+    c2d_count: u32,
+) -> TwinView {
+    TwinView {
+        device_id: identity.device_id.clone(),
+        module_id: None,
+        etag: twin.etag(),
+        device_etag: identity.etag.clone(),
+        status: identity.status,
+        status_reason: identity.status_reason.clone(),
+        status_update_time: identity.status_updated_at,
+        connection_state: connection.state.as_str(),
+        last_activity_time: connection.last_activity_at,
+        cloud_to_device_message_count: c2d_count,
+        authentication_type: identity.authentication.kind().as_str(),
+        x509_thumbprint: X509ThumbprintView::of(&identity.authentication),
+        version: twin.version(),
+        properties: PropertiesView::of(&twin),
+        model_id: twin.model_id.unwrap_or_default(),
+        tags: twin.tags,
+        capabilities: identity.capabilities,
+        device_scope: identity.device_scope.clone(),
+        parent_scopes: identity.parent_scopes.clone(),
     }
+}
 
-    /// A module has no status, queue or capabilities of its own; its twin shows the neutral values.
-    pub(crate) fn view_of_module_twin(&self, identity: &ModuleIdentity, twin: Twin) -> TwinView {
-        let id = IdentityId::module(identity.device_id.clone(), identity.module_id.clone());
-        let connection = self.presence.view(&id);
-        TwinView {
-            device_id: identity.device_id.clone(),
-            module_id: Some(identity.module_id.clone()),
-            etag: twin.etag(),
-            device_etag: identity.etag.clone(),
-            status: DeviceStatus::Enabled,
-            status_reason: None,
-            status_update_time: Timestamp::NEVER,
-            connection_state: connection.state.as_str(),
-            last_activity_time: connection.last_activity_at,
-            cloud_to_device_message_count: 0,
-            authentication_type: identity.authentication.kind().as_str(),
-            x509_thumbprint: X509ThumbprintView::of(&identity.authentication),
-            version: twin.version(),
-            properties: PropertiesView::of(&twin),
-            model_id: twin.model_id.unwrap_or_default(),
-            tags: twin.tags,
-            capabilities: Capabilities::default(),
-            device_scope: None,
-            parent_scopes: Vec::new(),
-        }
+/// A module has no status, queue or capabilities of its own; its twin shows the neutral values.
+pub(crate) fn view_of_module_twin(identity: &ModuleIdentity, twin: Twin, connection: ConnectionView) -> TwinView {
+    TwinView {
+        device_id: identity.device_id.clone(),
+        module_id: Some(identity.module_id.clone()),
+        etag: twin.etag(),
+        device_etag: identity.etag.clone(),
+        status: DeviceStatus::Enabled,
+        status_reason: None,
+        status_update_time: Timestamp::NEVER,
+        connection_state: connection.state.as_str(),
+        last_activity_time: connection.last_activity_at,
+        cloud_to_device_message_count: 0,
+        authentication_type: identity.authentication.kind().as_str(),
+        x509_thumbprint: X509ThumbprintView::of(&identity.authentication),
+        version: twin.version(),
+        properties: PropertiesView::of(&twin),
+        model_id: twin.model_id.unwrap_or_default(),
+        tags: twin.tags,
+        capabilities: Capabilities::default(),
+        device_scope: None,
+        parent_scopes: Vec::new(),
     }
 }

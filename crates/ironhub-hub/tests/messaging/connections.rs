@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use ironhub_hub::connections::CloseReason;
 use ironhub_hub::{HubError, LinkEvent, TelemetryError};
 use ironhub_model::D2cMessage;
-use ironhub_model::registry::{ConnectionState, Precondition};
+use ironhub_model::registry::{ConnectionState, ConnectionView, Precondition};
 use ironhub_model::twin::TwinPatch;
 use serde_json::json;
 
@@ -115,6 +117,54 @@ async fn presence_and_its_events_follow_the_connection() {
     let names: Vec<_> = told.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["deviceConnected", "deviceDisconnected"]);
     assert!(told[0].1 < told[1].1, "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_nobody_is_connected_and_activity_is_known() {
+    let (world, hub) = World::hub_with_device().await;
+    let state = async |hub: &TestHub| hub.registry.device(&device("d")).await.unwrap().connection;
+    let link = world.link(&hub).await;
+    world.clock.advance(Duration::from_secs(5));
+    link.touch();
+    let heard_at = world.now();
+    // The hub writes it down by itself; then it dies.
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    let restarted = world.hub().await;
+    let after_a_death = ConnectionView {
+        state: ConnectionState::Disconnected,
+        updated_at: heard_at,
+        last_activity_at: heard_at,
+    };
+    assert_eq!(state(&restarted).await, after_a_death);
+
+    world.clock.advance(Duration::from_secs(5));
+    link.touch();
+    link.close(CloseReason::Ended).await;
+    hub.drain().await;
+    let restarted = world.hub().await;
+    let after_a_stop = ConnectionView {
+        state: ConnectionState::Disconnected,
+        updated_at: world.now(),
+        last_activity_at: world.now(),
+    };
+    assert_eq!(state(&restarted).await, after_a_stop);
+    assert_eq!(
+        restarted.registry.list_devices(0).await.unwrap()[0].connection,
+        after_a_stop
+    );
+
+    restarted
+        .registry
+        .delete_device(&device("d"), Precondition::Any)
+        .await
+        .unwrap();
+    world.clock.advance(Duration::from_secs(5));
+    crate::world::register(&restarted, "d").await;
+    assert_eq!(
+        state(&restarted).await,
+        ConnectionView::default(),
+        "another of that name"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,6 +28,7 @@ pub(crate) const fn code(table: Table) -> i64 {
         Table::Twins => 3,
         Table::Sessions => 4,
         Table::Hub => 5,
+        Table::Presence => 6,
     }
 }
 
