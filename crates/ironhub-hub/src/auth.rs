@@ -10,6 +10,8 @@ mod device;
 mod principal;
 mod scope;
 
+use std::time::Duration;
+
 use ironhub_model::{AccessPolicy, IdentityId, Permission, SasToken, SymmetricKey, Timestamp};
 use tracing::debug;
 
@@ -66,8 +68,41 @@ impl<P: Ports> Auth<P> {
         any_of: &[Permission],
     ) -> Result<ServicePrincipal, HubError> {
         let result = self.core.authenticate_service(authorization, path, any_of);
+        let result = result.and_then(|caller| self.core.check_local_auth().map(|()| caller));
         let result = result.map_err(HubError::from);
         result.inspect_err(|error| refused(error, None, path))
+    }
+
+    /// The same for the hub's settings, which take a policy's token even when nothing else does any more
+    /// ([`ironhub_model::HubSettings::disable_local_auth`]): there is no other way to turn that back.
+    #[expect(clippy::unused_async, reason = "policies may one day be asked of another process")]
+    pub async fn authorize_operator(
+        &self,
+        authorization: Option<&str>,
+        path: &str,
+        any_of: &[Permission],
+    ) -> Result<ServicePrincipal, HubError> {
+        let result = self.core.authenticate_service(authorization, path, any_of);
+        let result = result.map_err(HubError::from);
+        result.inspect_err(|error| refused(error, None, path))
+    }
+
+    /// Resolves when a back end may no longer use any of these rights: its token's time is over, or its policy is gone,
+    /// has another key or has lost the rights. For answers that last longer than the check before them.
+    pub async fn end_of_rights(&self, caller: &ServicePrincipal, any_of: &[Permission]) {
+        let mut changes = self.core.settings.changes();
+        loop {
+            changes.borrow_and_update();
+            let now = self.core.now();
+            if now > caller.expires_at || !self.core.policy_vouches(&caller.policy, &caller.key, any_of) {
+                return;
+            }
+            let left = caller.expires_at.since(now) + Duration::from_millis(1);
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = tokio::time::sleep(left) => {}
+            }
+        }
     }
 
     /// Is what this principal proved still true? To be asked after the link is claimed, since a disabling or a key roll
@@ -121,6 +156,25 @@ impl<P: Ports> Core<P> {
             policy: proof.policy.name,
             permissions: proof.policy.permissions,
             expires_at: proof.expires_at,
+            key: proof.key,
+        })
+    }
+
+    /// Are tokens of policies good for anything but the settings?
+    fn check_local_auth(&self) -> Result<(), Unauthorized> {
+        if self.settings.current().disable_local_auth {
+            return Err(Unauthorized::TokensDisabled);
+        }
+        Ok(())
+    }
+
+    /// Would the policy that let somebody in with this key do so again?
+    fn policy_vouches(&self, name: &str, key: &SymmetricKey, any_of: &[Permission]) -> bool {
+        let settings = self.settings.current();
+        let policy = settings.policy(name).filter(|_| !settings.disable_local_auth);
+        policy.is_some_and(|policy| {
+            [&policy.primary_key, &policy.secondary_key].contains(&key)
+                && any_of.iter().any(|permission| policy.permissions.allows(*permission))
         })
     }
 

@@ -147,6 +147,9 @@ pub enum Unauthorized {
     /// The identity proves itself by another kind of credentials.
     #[error("wrong kind of credentials")]
     WrongKind,
+    /// An operator has turned such tokens off.
+    #[error("tokens of this kind are turned off")]
+    TokensDisabled,
     /// The certificate cannot be read.
     #[error("malformed certificate")]
     MalformedCertificate,
@@ -181,6 +184,7 @@ impl Unauthorized {
             Self::WrongSignature => "wrong_signature",
             Self::UnknownIdentity => "unknown_identity",
             Self::WrongKind => "wrong_kind",
+            Self::TokensDisabled => "tokens_disabled",
             Self::MalformedCertificate => "malformed_certificate",
             Self::ExpiredCertificate => "expired_certificate",
             Self::UnknownThumbprint => "unknown_thumbprint",

@@ -6,11 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::access_policy::AccessPolicy;
 use crate::event::{ConsumerGroup, EventSource};
+use crate::identity::IdentityId;
 use crate::limits;
 
-/// What an operator can change while the hub runs. The file of the node holds listeners, paths and logging instead.
+/// What an operator can change while the hub runs. The file of the node holds listeners, paths and logging instead. The
+/// three switches are those of Azure's resource description (`IotHubProperties`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that an operator can set")]
 pub struct HubSettings {
     /// At most 16 named keys.
     pub policies: Vec<AccessPolicy>,
@@ -27,6 +30,16 @@ pub struct HubSettings {
     /// Allowance for clocks that differ, in seconds: a token is accepted while `now <= se + skew`, and a live
     /// connection is cut at that same instant.
     pub sas_clock_skew_s: u64,
+    /// Tokens of policies sign nobody in any more, neither back ends nor devices. Only the settings themselves still
+    /// take them, or nobody could turn this back.
+    #[serde(default)]
+    pub disable_local_auth: bool,
+    /// Devices sign in by certificate only: tokens of their own keys are refused. Modules are not concerned.
+    #[serde(default, rename = "disableDeviceSAS")]
+    pub disable_device_sas: bool,
+    /// Tokens of modules' own keys are refused.
+    #[serde(default, rename = "disableModuleSAS")]
+    pub disable_module_sas: bool,
 }
 
 /// Sends events of one source to the built-in endpoint.
@@ -105,12 +118,23 @@ impl HubSettings {
             ca_certificates: Vec::new(),
             c2d: C2dSettings::default(),
             sas_clock_skew_s: Self::SAS_CLOCK_SKEW_S_DEFAULT,
+            disable_local_auth: false,
+            disable_device_sas: false,
+            disable_module_sas: false,
         }
     }
 
     /// The policy of this name; names are case-sensitive.
     pub fn policy(&self, name: &str) -> Option<&AccessPolicy> {
         self.policies.iter().find(|policy| policy.name == name)
+    }
+
+    /// May this identity sign in by a token of its own key?
+    pub fn takes_own_tokens(&self, id: &IdentityId) -> bool {
+        match id.module {
+            None => !self.disable_device_sas,
+            Some(_) => !self.disable_module_sas,
+        }
     }
 
     /// See [`HubSettings::sas_clock_skew_s`].

@@ -82,6 +82,7 @@ impl Claim {
             policy: proof.policy.name.clone(),
             permissions: proof.policy.permissions,
             expires_at: proof.expires_at,
+            key: proof.key.clone(),
         })
     }
 }
@@ -113,7 +114,8 @@ impl<P: Ports> Auth<P> {
     pub fn is_current(&self, claim: &Claim) -> bool {
         let Kind::Policy(proof) = &claim.0 else { return true };
         let settings = self.core.settings.current();
-        settings.policy(&proof.policy.name).is_some_and(|policy| {
+        let policy = settings.policy(&proof.policy.name);
+        policy.filter(|_| !settings.disable_local_auth).is_some_and(|policy| {
             policy.permissions == proof.policy.permissions
                 && [&policy.primary_key, &policy.secondary_key].contains(&&proof.key)
         })
@@ -127,6 +129,7 @@ impl<P: Ports> Core<P> {
             return self.prove_identity(&token).await;
         };
         let proof = self.policy_proof(&token, name, KeyForms::DecodedOrText)?;
+        self.check_local_auth()?;
         if !opens_links(proof.policy.permissions) {
             return Err(Unauthorized::MissingPermission.into());
         }
@@ -164,6 +167,7 @@ impl<P: Ports> Core<P> {
         if !is_known {
             return Err(Unauthorized::WrongSignature);
         }
+        self.check_local_auth()?;
         if !opens_links(policy.permissions) {
             return Err(Unauthorized::MissingPermission);
         }

@@ -40,7 +40,9 @@ impl<P: Ports> Core<P> {
         let current = current.filter(|current| current.generation_id == principal.generation_id);
         let current = current.ok_or(Unauthorized::Revoked)?;
         let vouches = match (&principal.proof, &current.authentication) {
-            (Proof::Key(key), Authentication::Sas { primary, secondary }) => [primary, secondary].contains(&key),
+            (Proof::Key(key), Authentication::Sas { primary, secondary }) => {
+                [primary, secondary].contains(&key) && self.settings.current().takes_own_tokens(&principal.id)
+            }
             (Proof::Thumbprint(thumbprint), Authentication::SelfSigned { primary, secondary }) => {
                 [primary, secondary].into_iter().flatten().any(|own| own == thumbprint)
             }
@@ -49,10 +51,7 @@ impl<P: Ports> Core<P> {
                 .authorities()
                 .iter()
                 .any(|authority| authority.der == *der),
-            (Proof::Policy { name, key }, _) => self.settings.current().policy(name).is_some_and(|policy| {
-                policy.permissions.allows(Permission::DeviceConnect)
-                    && [&policy.primary_key, &policy.secondary_key].contains(&key)
-            }),
+            (Proof::Policy { name, key }, _) => self.policy_vouches(name, key, &[Permission::DeviceConnect]),
             (Proof::Key(_) | Proof::Thumbprint(_) | Proof::Authority(_), _) => false,
         };
         if !vouches {
@@ -71,6 +70,9 @@ impl<P: Ports> Core<P> {
             return Err(Unauthorized::WrongKind.into());
         };
         let key = signing_key(token, primary, secondary, KeyForms::Decoded)?;
+        if !self.settings.current().takes_own_tokens(id) {
+            return Err(Unauthorized::TokensDisabled.into());
+        }
         enabled(id, &credentials)?;
         let scope = if id.module.is_some() {
             SasScope::Module
@@ -97,6 +99,7 @@ impl<P: Ports> Core<P> {
         id: &IdentityId,
         proof: &PolicyProof,
     ) -> Result<DevicePrincipal, HubError> {
+        self.check_local_auth()?;
         if !proof.policy.permissions.allows(Permission::DeviceConnect) {
             return Err(Unauthorized::MissingPermission.into());
         }

@@ -76,4 +76,6 @@ pub struct ServicePrincipal {
     pub permissions: Permissions,
     /// Until when: the token's expiry plus the allowed clock skew.
     pub expires_at: Timestamp,
+    /// The policy's key that signed the token.
+    pub(super) key: SymmetricKey,
 }

@@ -43,6 +43,7 @@ fn watch_clock<P: Ports>(core: &Core<P>, seen: (Instant, Timestamp)) -> (Instant
     let passed = instant - seen.0;
     if now > seen.1.saturating_add(passed + CLOCK_STEP) {
         core.wake_all_links();
+        core.settings.announce();
     }
     (instant, now)
 }

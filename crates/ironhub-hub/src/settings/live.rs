@@ -50,7 +50,12 @@ impl LiveSettings {
         }
     }
 
-    /// Changes with each document put in force.
+    /// Has whoever rests on settings look again, though they are the same: the clock was moved.
+    pub(crate) fn announce(&self) {
+        self.version.send_modify(|_| ());
+    }
+
+    /// Changes with each document put in force, and when the clock was moved.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
     }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use ironhub_hub::{AuthKind, HubError};
 use ironhub_model::registry::{AuthenticationSpec, DeviceSpec, KeyChoice, ModuleSpec, Precondition};
-use ironhub_model::{AuthenticationType, DeviceStatus, Permission, Permissions, SymmetricKey, Timestamp, sas_token};
+use ironhub_model::{
+    AuthenticationType, DeviceStatus, HubSettings, Permission, Permissions, SymmetricKey, Timestamp, sas_token,
+};
 
 use crate::harness::{HOST, NOW_S, SKEW_S, Stage, check, device_id, id, key, module_id, own_token, policy};
 
@@ -416,4 +418,50 @@ async fn what_was_proved_is_rechecked() {
         auth.recheck(&by_new_key).await,
         "Unauthorized(Revoked)",
     );
+}
+
+/// Who still gets in with a switch on, and whether those who were in before are let go.
+async fn check_switch(turn: fn(&mut HubSettings), [own, module, policy, back_end]: [&str; 4]) {
+    const REVOKED: &str = "Unauthorized(Revoked)";
+    let stage = stage().await;
+    let auth = &stage.hub.auth;
+    let tokens = [
+        ("d", signed("hub.example.test/devices/d", 1), own),
+        ("d/m", signed("hub.example.test/devices/d/modules/m", 3), module),
+        ("aA", stage.policy_token("device", HOST), policy),
+    ];
+    let mut before = Vec::new();
+    for (name, token, _) in &tokens {
+        let principal = auth.connect_device(&id(name), HOST, Some(token), &[]).await;
+        before.push(principal.unwrap());
+    }
+    let mut settings = (*stage.hub.settings.current()).clone();
+    turn(&mut settings);
+    stage.hub.settings.replace(settings, Precondition::Any).await.unwrap();
+    for ((name, token, expected), principal) in tokens.iter().zip(&before) {
+        check(name, connect(&stage, name, token).await, expected);
+        let recheck = if *expected == "Ok" { "Ok" } else { REVOKED };
+        check(name, auth.recheck(principal).await, recheck);
+    }
+    let (token, any_of) = (stage.policy_token("iothubowner", HOST), &[Permission::RegistryWrite]);
+    let outcome = auth.authorize_service(Some(&token), "/devices/d", any_of).await;
+    check("a back end", outcome, back_end);
+    let outcome = auth
+        .authorize_operator(Some(&token), "/ironhub/v1/settings", any_of)
+        .await;
+    check("an operator", outcome, "Ok");
+    let wrong = stage.policy_token("service", HOST);
+    let outcome = auth
+        .authorize_operator(Some(&wrong), "/ironhub/v1/settings", any_of)
+        .await;
+    check("no operator", outcome, "Unauthorized(MissingPermission)");
+}
+
+#[tokio::test]
+async fn kinds_of_tokens_can_be_turned_off() {
+    const OFF: &str = "Unauthorized(TokensDisabled)";
+    check_switch(|_| (), ["Ok"; 4]).await;
+    check_switch(|settings| settings.disable_device_sas = true, [OFF, "Ok", "Ok", "Ok"]).await;
+    check_switch(|settings| settings.disable_module_sas = true, ["Ok", OFF, "Ok", "Ok"]).await;
+    check_switch(|settings| settings.disable_local_auth = true, ["Ok", "Ok", OFF, OFF]).await;
 }

@@ -81,6 +81,18 @@ impl<P: Ports> Call<P> {
         Ok(principal)
     }
 
+    /// Lets an operator pass that has one of the rights; see [`ironhub_hub::Auth::authorize_operator`].
+    pub(super) async fn authorize_operator(&self, any_of: &[Permission]) -> Result<ServicePrincipal, Refusal> {
+        let authorization = self.authorization();
+        let principal = self
+            .hub()
+            .auth
+            .authorize_operator(authorization, &self.path, any_of)
+            .await?;
+        self.authenticated();
+        Ok(principal)
+    }
+
     /// Lets a device pass, by its token, its certificate, or a policy that stands in for it.
     pub(super) async fn authorize_device(&self, id: &IdentityId) -> Result<DevicePrincipal, Refusal> {
         let peer = self.head.extensions.get::<Peer>();

@@ -20,9 +20,12 @@ use self::stream::EventStream;
 use super::answer::{self, Answer};
 use super::call::Call;
 
+/// What it takes to read.
+const RIGHTS: &[Permission] = &[Permission::ServiceConnect];
+
 /// Begins a stream. Where it starts is fixed before the answer begins: what comes later is in it.
 pub(super) async fn read<P: Ports>(call: &Call<P>) -> Answer {
-    let caller = call.authorize(&[Permission::ServiceConnect]).await?;
+    let caller = call.authorize(RIGHTS).await?;
     let request = EventsRequest::parse(call.parameters(), call.header("last-event-id"))?;
     let format = preferred_format(call.header(ACCEPT.as_str()));
     let events = &call.hub().events;
@@ -46,8 +49,9 @@ pub(super) async fn read<P: Ports>(call: &Call<P>) -> Answer {
     for task in tasks {
         tokio::spawn(task.run(sender.clone()));
     }
-    let lifetime = caller.expires_at.since(call.hub().now());
-    let stream = EventStream::new(receiver, permit, lifetime);
+    let auth = call.hub().auth.clone();
+    let end = async move { auth.end_of_rights(&caller, RIGHTS).await };
+    let stream = EventStream::new(receiver, permit, end);
     let stream = stream.with_max(request.max).with_signs_of_life(format == Format::Sse);
     let content_type = HeaderValue::from_static(format.content_type());
     let mut response = answer::with_type(StatusCode::OK, content_type, Body::new(stream));

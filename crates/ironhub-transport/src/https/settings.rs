@@ -20,7 +20,7 @@ const READ: &[Permission] = &[Permission::RegistryRead, Permission::ServiceConne
 const DESCRIPTION: &str = include_str!("../../../../docs/reference/openapi.yaml");
 
 pub(super) async fn get<P: Ports>(call: &Call<P>) -> Answer {
-    let caller = call.authorize(READ).await?;
+    let caller = call.authorize_operator(READ).await?;
     let keys = if caller.permissions == Permissions::ALL {
         Keys::Shown
     } else {
@@ -82,7 +82,7 @@ pub(super) async fn verify_certificate<P: Ports>(call: &Call<P>, name: &str) -> 
 
 /// Settings hold keys with every right, so whoever changes them needs every right.
 async fn operator<P: Ports>(call: &Call<P>) -> Result<ServicePrincipal, Refusal> {
-    let caller = call.authorize(&[Permission::RegistryWrite]).await?;
+    let caller = call.authorize_operator(&[Permission::RegistryWrite]).await?;
     if caller.permissions == Permissions::ALL {
         Ok(caller)
     } else {

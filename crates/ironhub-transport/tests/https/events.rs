@@ -1,3 +1,5 @@
+use ironhub_model::registry::Precondition;
+use ironhub_model::{AccessPolicy, HubSettings, Permission, Permissions};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -126,4 +128,75 @@ async fn readers_that_are_refused() {
     }
     let default = "GET /ironhub/v1/events?consumerGroup=$default&follow=false";
     stage.owner(default, "").await.ok(200);
+}
+
+/// What a stream that waits for more does after a change: it ends, without the event that came after the change.
+async fn check_end(change: impl AsyncFnOnce(&Stage)) {
+    let stage = Stage::new().await;
+    stage.register("d").await;
+    let mut reader = follow(&stage, "from=earliest&follow=true", "").await;
+    send(&stage, "d", "before").await;
+    assert!(frame(&mut reader).await.unwrap().contains("before"));
+    change(&stage).await;
+    send(&stage, "d", "after").await;
+    assert_eq!(frame(&mut reader).await, None);
+}
+
+async fn change_settings(stage: &Stage, change: impl FnOnce(&mut HubSettings)) {
+    let (mut settings, _) = stage.hub.settings.get().await.unwrap();
+    change(&mut settings);
+    stage.hub.settings.replace(settings, Precondition::None).await.unwrap();
+}
+
+fn service_policy(settings: &mut HubSettings) -> &mut AccessPolicy {
+    settings
+        .policies
+        .iter_mut()
+        .find(|policy| policy.name == "service")
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_right_to_read_it() {
+    check_end(async |stage| {
+        change_settings(stage, |settings| {
+            settings.policies.retain(|policy| policy.name != "service");
+        })
+        .await;
+    })
+    .await;
+    check_end(async |stage| {
+        change_settings(stage, |settings| {
+            let policy = service_policy(settings);
+            policy.primary_key = policy.secondary_key.clone();
+        })
+        .await;
+    })
+    .await;
+    check_end(async |stage| {
+        change_settings(stage, |settings| {
+            service_policy(settings).permissions = Permissions::of(&[Permission::DeviceConnect]);
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_token_expires_also_by_a_moved_clock() {
+    let stage = Stage::new().await;
+    let mut reader = follow(&stage, "from=earliest&follow=true", "").await;
+    // The token is good for an hour. The hub finds out within a second that its clock was moved.
+    stage.clock.advance(std::time::Duration::from_hours(2));
+    assert_eq!(frame(&mut reader).await, None);
+}
+
+#[tokio::test]
+async fn a_stream_outlives_changes_that_do_not_concern_it() {
+    let stage = Stage::new().await;
+    stage.register("d").await;
+    let mut reader = follow(&stage, "from=earliest&follow=true", "").await;
+    change_settings(&stage, |settings| settings.sas_clock_skew_s = 7).await;
+    send(&stage, "d", "after").await;
+    assert!(frame(&mut reader).await.unwrap().contains("after"));
 }

@@ -56,6 +56,24 @@ async fn keys_are_shown_to_none_but_the_owner() {
 }
 
 #[tokio::test]
+async fn who_turns_policies_off_can_turn_them_on_again() {
+    let stage = Stage::new().await;
+    let (get, put) = (format!("GET {SETTINGS}"), format!("PUT {SETTINGS}"));
+    let mut settings = stage.owner(&get, "").await.ok(200).json();
+    settings["disableLocalAuth"] = json!(true);
+    stage.owner(&put, &settings.to_string()).await.ok(200);
+    stage
+        .owner("GET /devices", "")
+        .await
+        .refused(401, "IotHubUnauthorizedAccess");
+    let mut settings = stage.owner(&get, "").await.ok(200).json();
+    assert_eq!(settings["disableLocalAuth"], true);
+    settings["disableLocalAuth"] = json!(false);
+    stage.owner(&put, &settings.to_string()).await.ok(200);
+    stage.owner("GET /devices", "").await.ok(200);
+}
+
+#[tokio::test]
 async fn an_authority_is_added_proved_and_removed() {
     let stage = Stage::new().await;
     let root_key = rcgen::KeyPair::generate().unwrap();

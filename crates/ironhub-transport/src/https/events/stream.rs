@@ -1,14 +1,14 @@
 use std::convert::Infallible;
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use ironhub_model::limits::EVENT_STREAM_PAUSE_MAX;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::Receiver;
-use tokio::time::{Interval, MissedTickBehavior, Sleep, interval, sleep};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 /// A comment of server-sent events: tells both ends that the other is still there.
 const SIGN_OF_LIFE: Bytes = Bytes::from_static(b":\n\n");
@@ -18,17 +18,22 @@ const SIGN_OF_LIFE: Bytes = Bytes::from_static(b":\n\n");
 pub(super) struct EventStream {
     events: Receiver<Bytes>,
     left: Option<u64>,
-    end: Pin<Box<Sleep>>,
+    end: Pin<Box<dyn Future<Output = ()> + Send>>,
     signs_of_life: Option<Interval>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl EventStream {
-    pub(super) fn new(events: Receiver<Bytes>, permit: OwnedSemaphorePermit, lifetime: Duration) -> Self {
+    /// `end` resolves when the caller may no longer read.
+    pub(super) fn new(
+        events: Receiver<Bytes>,
+        permit: OwnedSemaphorePermit,
+        end: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
         Self {
             events,
             left: None,
-            end: Box::pin(sleep(lifetime)),
+            end: Box::pin(end),
             signs_of_life: None,
             _permit: permit,
         }
@@ -71,9 +76,11 @@ impl Body for EventStream {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use http_body_util::BodyExt;
     use tokio::sync::{Semaphore, mpsc};
+    use tokio::time::sleep;
 
     use super::*;
 
@@ -90,7 +97,7 @@ mod tests {
         let permit = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
         (
             sender,
-            EventStream::new(receiver, permit, Duration::from_secs(lifetime_s)),
+            EventStream::new(receiver, permit, sleep(Duration::from_secs(lifetime_s))),
         )
     }
 
