@@ -3,7 +3,7 @@
 mod continuation;
 mod scan;
 
-use ironhub_model::limits::{QUERY_PAGE_ROWS_DEFAULT, QUERY_PAGE_ROWS_MAX};
+use ironhub_model::limits::{QUERY_PAGE_BYTES_MAX, QUERY_PAGE_ROWS_DEFAULT, QUERY_PAGE_ROWS_MAX};
 use ironhub_query::{ItemType, Query as Question, Source};
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ pub struct QueryPage {
 
 impl<P: Ports> Query<P> {
     /// Runs a query, or goes on with one: the same text with the continuation of the page before. Zero rows mean the
-    /// default of 100; more than 1000 are cut to 1000. A page with a continuation is never the last one: there is at
+    /// default of 100; more than 1000 are cut to 1000, and fewer when they are large. A page with a continuation is never the last one: there is at
     /// least one more row, unless it goes meanwhile.
     pub async fn run(&self, text: &str, page_rows: usize, continuation: Option<&str>) -> Result<QueryPage, HubError> {
         let question = Question::parse(text).map_err(|error| HubError::QueryInvalid(error.to_string()))?;
@@ -72,6 +72,7 @@ impl<P: Ports> Core<P> {
         let left = usize::try_from(left).unwrap_or(usize::MAX);
         let mut scan = Scan::new(self, question, from.after);
         let mut rows = Vec::new();
+        let mut bytes = 0;
         let mut last = None;
         while rows.len() < left {
             let Some((key, row)) = scan.next().await? else {
@@ -80,12 +81,14 @@ impl<P: Ports> Core<P> {
             if !question.matches(&row) {
                 continue;
             }
+            let row = question.project(row);
+            bytes += json_bytes(&row);
             // One row is looked at beyond the page: only when there is one does the page have a continuation.
-            if rows.len() == page_rows {
+            if rows.len() == page_rows || (bytes > QUERY_PAGE_BYTES_MAX && !rows.is_empty()) {
                 let emitted = from.emitted.saturating_add(u64::try_from(rows.len()).unwrap_or(0));
                 return Ok((rows, Some(Position { emitted, after: last })));
             }
-            rows.push(question.project(row));
+            rows.push(row);
             last = Some(key);
         }
         Ok((rows, None))
@@ -116,6 +119,25 @@ impl<P: Ports> Core<P> {
         let next = rest.next().map(|_| Position { emitted, after: None });
         Ok((rows, next))
     }
+}
+
+/// The length of a value as JSON.
+fn json_bytes(value: &Value) -> usize {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // Counting cannot fail, and neither does printing a value.
+    let _ = serde_json::to_writer(&mut count, value);
+    count.0
 }
 
 fn foreign_continuation() -> HubError {

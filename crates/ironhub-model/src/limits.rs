@@ -207,6 +207,8 @@ pub const EVENT_STREAM_PAUSE_MAX: Duration = Duration::from_secs(15);
 pub const QUERY_PAGE_ROWS_DEFAULT: usize = 100;
 /// Largest query page; a larger wish is cut to it.
 pub const QUERY_PAGE_ROWS_MAX: usize = 1000;
+/// Rows of one query page as JSON, unless it is a single larger one; a page that would be larger ends early.
+pub const QUERY_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Partitions of the event log.
 pub const PARTITIONS_MAX: u32 = 32;

@@ -76,6 +76,29 @@ async fn pages_are_full_and_the_last_is_never_empty() {
 }
 
 #[tokio::test]
+async fn pages_of_large_rows_have_fewer() {
+    const DEVICES: usize = 150;
+    let stage = Stage::new().await;
+    // The largest that desired properties can be: texts of at most 4 KiB, 32 KiB in all.
+    let large: Value = (0..7).map(|n| (format!("text{n}"), json!("x".repeat(4000)))).collect();
+    for number in 0..DEVICES {
+        let name = format!("d{number:03}");
+        stage.device(&name).await;
+        let patch = TwinPatch {
+            tags: None,
+            desired: Some(large.clone()),
+        };
+        let twins = &stage.hub.twins;
+        twins.patch(&id(&name), patch, Precondition::None).await.unwrap();
+    }
+    let pages = pages(&stage, "SELECT * FROM devices", 1000).await;
+    assert_eq!(pages.len(), 2, "4 MiB each at most, of 4.3 MB");
+    assert!(pages[0].len() > pages[1].len(), "a page is as full as can be");
+    let names = (0..DEVICES).map(|number| format!("d{number:03}"));
+    assert_eq!(pages.concat(), names.collect::<Vec<_>>(), "each once and in order");
+}
+
+#[tokio::test]
 async fn what_tools_send_finds_what_they_mean() {
     let stage = stage().await;
     let modules = "select * from devices.modules";
