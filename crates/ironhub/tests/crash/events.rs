@@ -11,7 +11,7 @@ use crate::service::{Caller, Dead};
 pub(crate) const PARTITIONS: usize = 4;
 
 /// One event.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Event {
     pub(crate) source: String,
     pub(crate) device: String,
@@ -83,7 +83,8 @@ impl Event {
     }
 }
 
-async fn read(caller: &mut Caller, partition: usize, from: &str) -> Result<Vec<String>, Dead> {
+/// The lines of what a partition holds from there on.
+pub(crate) async fn read(caller: &mut Caller, partition: usize, from: &str) -> Result<Vec<String>, Dead> {
     let request = format!("GET /ironhub/v1/events?partition={partition}&from={from}&follow=false");
     let response = caller.begin(&request, &[], "".into()).await?;
     assert_eq!(response.status(), 200, "{request}");

@@ -12,6 +12,7 @@ use ironhub_model::ConnectionString;
 use serde_json::Value;
 use tokio::time::{Instant, interval, timeout};
 
+use crate::amqp::Endpoint;
 use crate::dice::Dice;
 use crate::service::Service;
 
@@ -42,6 +43,8 @@ pub(crate) struct HubProcess {
 pub(crate) struct Hub {
     pub(crate) mqtt_port: u16,
     pub(crate) health_port: u16,
+    pub(crate) amqp_port: u16,
+    pub(crate) event_hub: Endpoint,
     pub(crate) service: Service,
     pub(crate) started_in: Duration,
     is_killed: Arc<AtomicBool>,
@@ -240,11 +243,14 @@ impl Drop for HubProcess {
 impl Hub {
     fn read(ready: &Value, started_in: Duration) -> Self {
         let port = |name: &str| u16::try_from(ready["ports"][name].as_u64().unwrap()).unwrap();
+        let event_hub = ready["connection_strings"]["event_hubs"].as_str().unwrap();
         let owner = ready["connection_strings"]["iothubowner"].as_str().unwrap();
         let ca = fs::read(ready["ca_file"].as_str().unwrap()).unwrap();
         Self {
             mqtt_port: port("mqtt_plain"),
             health_port: port("health"),
+            amqp_port: port("amqp_plain"),
+            event_hub: Endpoint::parse(event_hub).unwrap(),
             service: Service::new(port("https"), &ca, ConnectionString::parse(owner).unwrap()),
             started_in,
             is_killed: Arc::default(),

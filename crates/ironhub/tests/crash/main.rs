@@ -1,9 +1,13 @@
 //! A hub under load is killed at random instants, again and again, and keeps everything that it has acknowledged.
 //!
 //! Each feature has a file with its load and its ledger: what was sent, what was acknowledged. After each restart the
-//! ledgers are compared with what the hub then says. Hubs whose disk is full or fails are here too. `IRONHUB_TEST_CRASH_ROUNDS` asks for more rounds,
-//! `IRONHUB_TEST_CRASH_SEED` repeats the dice of a run, though not its timing.
+//! ledgers are compared with what the hub then says. Hubs whose disk is full or fails are here too.
+//! `IRONHUB_TEST_CRASH_ROUNDS` asks for more rounds, `IRONHUB_TEST_CRASH_SEED` repeats the dice of a run, though not its
+//! timing. `IRONHUB_TEST_READER_EVENTS` asks for more events that readers over AMQP see.
 
+#[cfg(test)]
+#[path = "../../benches/load/amqp.rs"]
+mod amqp;
 #[cfg(test)]
 mod c2d;
 #[cfg(test)]
@@ -17,6 +21,10 @@ mod disk;
 mod events;
 #[cfg(test)]
 mod hub_process;
+#[cfg(test)]
+mod nothing_lost;
+#[cfg(test)]
+mod reader;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]
@@ -35,9 +43,13 @@ mod tests {
     use std::time::Duration;
 
     use crate::dice::Dice;
+    use crate::nothing_lost;
     use crate::round::Run;
 
     const ROUNDS_DEFAULT: u32 = 20;
+    const READER_EVENTS_DEFAULT: u64 = 10_000;
+    /// Ten times what a hundred thousand events take.
+    const READER_RUN_MAX: Duration = Duration::from_mins(20);
     /// Ten times what a round takes.
     const ROUND_MAX: Duration = Duration::from_mins(1);
 
@@ -72,6 +84,19 @@ mod tests {
                 crate::disk::check_failing(call, file).await;
             }
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn readers_that_are_cut_see_every_event_once() {
+        let events = number("IRONHUB_TEST_READER_EVENTS").unwrap_or(READER_EVENTS_DEFAULT);
+        let seed = number("IRONHUB_TEST_CRASH_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+        println!("{events} events, IRONHUB_TEST_CRASH_SEED={seed}");
+        let directory = tempfile::tempdir().unwrap();
+        let run = nothing_lost::run(directory.path(), events, Dice::new(seed));
+        let summary = tokio::time::timeout(READER_RUN_MAX, run)
+            .await
+            .expect("the run has hung");
+        println!("{summary}");
     }
 
     #[expect(
