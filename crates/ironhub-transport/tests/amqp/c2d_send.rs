@@ -38,15 +38,12 @@ fn to(address: &str) -> Properties<'_> {
 
 /// What became of the next message.
 async fn outcome(client: &mut Client) -> DeliveryState {
-    client
-        .until(|event| match event {
-            Event::Disposition { state, settled, .. } => {
-                assert!(settled);
-                Some(state)
-            }
-            _ => None,
-        })
-        .await
+    let disposition = |event| matches!(event, Event::Disposition { .. }).then_some(event);
+    let Event::Disposition { state, settled, .. } = client.until(disposition).await else {
+        panic!("no disposition")
+    };
+    assert!(settled);
+    state
 }
 
 async fn device(hub: &TestHub) -> DevicePrincipal {
@@ -87,7 +84,7 @@ async fn what_is_accepted_is_in_the_queue_with_all_that_was_said() {
     assert_eq!(message.content_type.as_deref(), Some("application/json"));
     assert_eq!(message.content_encoding.as_deref(), Some("utf-8"));
     assert_eq!(message.ack, Some(AckRequest::Full));
-    assert_eq!(message.expires_at.map(Timestamp::as_millis), Some(1_767_225_700_000));
+    assert_eq!(message.expires_at, Some(Timestamp::from_millis(1_767_225_700_000)));
     assert_eq!(message.properties, [("alert".to_owned(), "true".to_owned())]);
     assert_eq!(message.body, b"{}");
 }
@@ -120,10 +117,10 @@ async fn what_cannot_be_stored_is_rejected_with_a_reason() {
         (b"\x00\x53\x75".to_vec(), condition::DECODE_ERROR),
     ] {
         client.send(link, &message).await;
-        match outcome(&mut client).await {
-            DeliveryState::Rejected(Some(error)) => assert_eq!(error.condition, expected),
-            other => panic!("{other:?} instead of {expected}"),
-        }
+        let DeliveryState::Rejected(Some(error)) = outcome(&mut client).await else {
+            panic!("not {expected}")
+        };
+        assert_eq!(error.condition, expected);
     }
     assert_eq!(hub.hub.c2d.count(&device_id()).await, Ok(0));
     // The link is none the worse for it.
@@ -151,13 +148,11 @@ async fn messages_stay_in_order_and_a_full_queue_takes_no_more() {
     let mut rejected = Vec::new();
     let mut settled = 0;
     while settled < 71 {
-        let (count, state) = client
-            .until(|event| match event {
-                Event::Disposition { deliveries, state, .. } => Some((deliveries.len(), state)),
-                _ => None,
-            })
-            .await;
-        settled += count;
+        let disposition = |event| matches!(event, Event::Disposition { .. }).then_some(event);
+        let Event::Disposition { deliveries, state, .. } = client.until(disposition).await else {
+            panic!("no disposition")
+        };
+        settled += deliveries.len();
         if let DeliveryState::Rejected(error) = state {
             rejected.extend(error);
         }

@@ -88,15 +88,17 @@ async fn send(hub: &TestHub, bodies: &[&[u8]]) -> PartitionId {
     partitions.find(holds_some).unwrap()
 }
 
+async fn delivery(client: &mut Client) -> Delivery {
+    let wanted = |event: &Event| matches!(event, Event::Delivery(_) | Event::Detached { .. });
+    let Event::Delivery(delivery) = client.until(|event| wanted(&event).then_some(event)).await else {
+        panic!("the link has ended")
+    };
+    delivery
+}
+
 /// Takes the next event, and frees its credit.
 async fn event(client: &mut Client, link: LinkId) -> Delivery {
-    let delivery = client
-        .until(|event| match event {
-            Event::Delivery(delivery) => Some(delivery),
-            Event::Detached { error, .. } => panic!("{error:?}"),
-            _ => None,
-        })
-        .await;
+    let delivery = delivery(client).await;
     assert_eq!(delivery.receipt.link(), link);
     let _ = client.amqp.settle(delivery.receipt, DeliveryState::Accepted);
     delivery
@@ -109,10 +111,10 @@ fn sequence(delivery: &Delivery) -> i64 {
 }
 
 fn body(delivery: &Delivery) -> Vec<u8> {
-    match Message::parse(&delivery.payload).unwrap().bare.body {
-        Body::Data(data) => data.flatten().copied().collect(),
-        other => panic!("{other:?}"),
-    }
+    let Body::Data(data) = Message::parse(&delivery.payload).unwrap().bare.body else {
+        panic!("no data")
+    };
+    data.collect::<Vec<_>>().concat()
 }
 
 /// A round trip: what the hub had to say before has come by then. Counts the events among it.
@@ -132,16 +134,13 @@ async fn events_until_answer(client: &mut Client, pair: Pair) -> usize {
     message::write_application_properties(&mut request, asked);
     client.send(pair.requests, &request).await;
     let mut events = 0;
-    client
-        .until(|event| match event {
-            Event::Delivery(delivery) if delivery.receipt.link() == pair.replies => Some(events),
-            Event::Delivery(_) => {
-                events += 1;
-                None
-            }
-            _ => None,
-        })
-        .await
+    loop {
+        let delivery = delivery(client).await;
+        if delivery.receipt.link() == pair.replies {
+            return events;
+        }
+        events += 1;
+    }
 }
 
 #[tokio::test]
@@ -340,14 +339,7 @@ async fn no_event_without_credit() {
     client.amqp.grant(link, 2).unwrap();
     let mut got = Vec::new();
     for _ in 0..2 {
-        got.push(
-            client
-                .until(|event| match event {
-                    Event::Delivery(delivery) => Some(delivery),
-                    _ => None,
-                })
-                .await,
-        );
+        got.push(delivery(&mut client).await);
     }
     assert_eq!(events_until_answer(&mut client, pair).await, 0);
     for delivery in &got {

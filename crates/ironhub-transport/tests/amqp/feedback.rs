@@ -45,13 +45,10 @@ async fn reader(hub: &TestHub) -> (Client, LinkId) {
 }
 
 async fn batch(client: &mut Client) -> (Delivery, Vec<String>) {
-    let delivery = client
-        .until(|event| match event {
-            Event::Delivery(delivery) => Some(delivery),
-            Event::Detached { error, .. } => panic!("{error:?}"),
-            _ => None,
-        })
-        .await;
+    let wanted = |event: &Event| matches!(event, Event::Delivery(_) | Event::Detached { .. });
+    let Event::Delivery(delivery) = client.until(|event| wanted(&event).then_some(event)).await else {
+        panic!("the link has ended")
+    };
     let ids = ids(&delivery);
     (delivery, ids)
 }

@@ -112,10 +112,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AmqpClient<S> {
         let session = self.session.ok_or("no session")?;
         let link = self.amqp.attach(session, attach)?;
         loop {
-            match self.event().await? {
-                Event::Attached { link: own, .. } if own == link => return Ok(Ok(link)),
-                Event::Detached { link: own, error } if own == link => return Ok(Err(error.ok_or("no reason")?)),
-                _ => {}
+            let event = self.event().await?;
+            if matches!(event, Event::Attached { link: own, .. } if own == link) {
+                return Ok(Ok(link));
+            }
+            if let Event::Detached { link: own, error } = event
+                && own == link
+            {
+                return Ok(Err(error.ok_or("no reason")?));
             }
         }
     }

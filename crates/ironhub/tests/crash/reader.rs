@@ -88,7 +88,7 @@ impl Reader {
         let socket = TcpStream::connect(("127.0.0.1", hub.amqp_port))
             .await
             .map_err(|_| Dead)?;
-        let mut client = AmqpClient::open(socket, &hub.event_hub).await.map_err(|_| Dead)?;
+        let mut client = AmqpClient::open(socket, &hub.events).await.map_err(|_| Dead)?;
         let selector = match self.next().checked_sub(1) {
             Some(last) => format!("x-opt-offset > '{last}'"),
             None => "x-opt-offset > '-1'".to_owned(),
@@ -99,25 +99,23 @@ impl Reader {
             selector: &selector,
             level: Some(0),
         };
-        let link = client.attach(hub.event_hub.reader(&wish)).await.map_err(|_| Dead)?;
+        let link = client.attach(hub.events.reader(&wish)).await.map_err(|_| Dead)?;
         Ok((client, link.unwrap_or_else(|refusal| panic!("{selector}: {refusal:?}"))))
     }
 
     async fn event(&mut self, client: &mut AmqpClient<TcpStream>, link: LinkId) -> Result<(), Dead> {
         loop {
             let happening = timeout(SILENCE_MAX, client.event()).await;
-            match happening.expect("the hub is silent").map_err(|_| Dead)? {
-                Happening::Delivery(delivery) => {
-                    assert_eq!(delivery.receipt.link(), link);
-                    client
-                        .amqp
-                        .settle(delivery.receipt, DeliveryState::Accepted)
-                        .map_err(|_| Dead)?;
-                    self.enter(&delivery.payload);
-                    return Ok(());
-                }
-                Happening::Detached { error, .. } => panic!("partition {}: {error:?}", self.partition),
-                _ => {}
+            let happening = happening.expect("the hub is silent").map_err(|_| Dead)?;
+            let is_end = matches!(happening, Happening::Detached { .. });
+            assert!(!is_end, "partition {}: {happening:?}", self.partition);
+            if let Happening::Delivery(delivery) = happening {
+                assert_eq!(delivery.receipt.link(), link);
+                self.enter(&delivery.payload);
+                return client
+                    .amqp
+                    .settle(delivery.receipt, DeliveryState::Accepted)
+                    .map_err(|_| Dead);
             }
         }
     }
