@@ -21,8 +21,27 @@ pub(super) struct Claims<P: Ports> {
     held: Vec<Claim>,
     /// The client certificate has identified somebody.
     is_certified: bool,
-    /// Something came, went, or was renewed since the nodes were told.
-    has_changed: bool,
+    /// What came, went, or was renewed since the nodes were told.
+    change: Option<Change>,
+}
+
+/// Whom a change of claims concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Change {
+    /// One identity, whose own token came or was renewed: of a thousand devices on a connection, one.
+    Identity(IdentityId),
+    /// Perhaps everyone.
+    Any,
+}
+
+impl Change {
+    fn of(claim: &Claim, before: Option<Self>) -> Self {
+        match (claim.identity(), before) {
+            (Some(id), None) => Self::Identity(id.clone()),
+            (Some(id), Some(Self::Identity(other))) if *id == other => Self::Identity(other),
+            (_, _) => Self::Any,
+        }
+    }
 }
 
 impl<P: Ports> Claims<P> {
@@ -32,7 +51,7 @@ impl<P: Ports> Claims<P> {
             peer,
             held: Vec::new(),
             is_certified: false,
-            has_changed: false,
+            change: None,
         }
     }
 
@@ -91,7 +110,7 @@ impl<P: Ports> Claims<P> {
 
     /// Holds a claim; one that it renews goes.
     pub(super) fn put(&mut self, claim: Claim) -> Result<(), HubError> {
-        self.has_changed = true;
+        self.change = Some(Change::of(&claim, self.change.take()));
         self.held.retain(|held| !claim.renews(held));
         if self.held.len() >= AMQP_CLAIMS_PER_CONNECTION_MAX {
             return Err(HubError::Throttled);
@@ -116,7 +135,9 @@ impl<P: Ports> Claims<P> {
         let hub = &self.hub;
         self.held
             .retain(|claim| now <= claim.expires_at() && hub.auth.is_current(claim));
-        self.has_changed |= self.held.len() != before;
+        if self.held.len() != before {
+            self.change = Some(Change::Any);
+        }
     }
 
     /// How long until the next claim ends.
@@ -127,8 +148,8 @@ impl<P: Ports> Claims<P> {
         Some(next.since(self.hub.now()) + Duration::from_millis(1))
     }
 
-    /// Has anything changed since the last time?
-    pub(super) fn take_change(&mut self) -> bool {
-        std::mem::take(&mut self.has_changed)
+    /// What has changed since the last time?
+    pub(super) fn take_change(&mut self) -> Option<Change> {
+        self.change.take()
     }
 }

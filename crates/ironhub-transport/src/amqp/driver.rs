@@ -168,9 +168,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, P: Ports> Driver<S, P> {
 
     /// Tells the nodes of claims that came or went, and lets the peer have more once it is known.
     fn follow_claims(&mut self) {
-        if self.claims.take_change() {
+        if let Some(change) = self.claims.take_change() {
             let mut io = Io::new(&self.around, &mut self.amqp, &mut self.claims);
-            self.nodes.handle_claims_changed(&mut io);
+            self.nodes.handle_claims_changed(&mut io, change);
         }
         if self.claims.has_any() {
             self.unclaimed_since = None;

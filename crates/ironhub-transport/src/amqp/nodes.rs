@@ -10,6 +10,7 @@ use ironhub_dialect::amqp::address::Address;
 use ironhub_hub::{Ports, Unauthorized};
 use ironhub_model::{IdentityId, Permission};
 
+use super::claims::Change;
 use super::io::Io;
 use super::node::{Node, NodeEvents, Offer};
 use super::ready::{NodeWaker, Ready};
@@ -127,8 +128,11 @@ impl<P: Ports> Nodes<P> {
     }
 
     /// Claims came, went or were renewed: links that none covers any more end.
-    pub(super) fn handle_claims_changed(&mut self, io: &mut Io<'_, P>) {
-        let ids: Vec<NodeId> = self.entries.keys().copied().collect();
+    pub(super) fn handle_claims_changed(&mut self, io: &mut Io<'_, P>, change: Change) {
+        let ids: Vec<NodeId> = match change {
+            Change::Identity(id) => self.shared.get(&Shared::Device(id)).copied().into_iter().collect(),
+            Change::Any => self.entries.keys().copied().collect(),
+        };
         for id in ids {
             let Some(entry) = self.entries.get_mut(&id) else {
                 continue;
