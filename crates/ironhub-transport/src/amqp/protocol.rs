@@ -64,6 +64,17 @@ impl Protocol {
         self.connection.settle(receipt, state)
     }
 
+    /// Says of several messages that they were accepted; see [`Connection::accept_all`].
+    pub(super) fn accept_all(&mut self, receipts: impl IntoIterator<Item = Receipt>) {
+        if self.broken.is_idle() {
+            return self.connection.accept_all(receipts);
+        }
+        for receipt in receipts {
+            // Links that are gone are passed over.
+            let _ = self.settle(receipt, DeliveryState::Accepted);
+        }
+    }
+
     /// A rule says that the connection is to end.
     pub(super) fn break_off(&mut self) {
         self.must_close = true;

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ironhub_amqp::connection::{LinkId, Outgoing, SendError, Sent};
-use ironhub_amqp::performative::{AmqpError, Attach, DeliveryState, SenderSettleMode};
+use ironhub_amqp::performative::{AmqpError, Attach, DeliveryState, DeliveryTag, SenderSettleMode};
 use ironhub_dialect::amqp::c2d::delivery;
 use ironhub_dialect::amqp::condition::MESSAGE_LOCK_LOST;
 use ironhub_dialect::amqp::lock_token::delivery_tag;
@@ -38,8 +38,7 @@ pub(super) struct C2d<P: Ports> {
     taking: Option<Taking>,
     /// Locked, to be sent.
     taken: VecDeque<C2dDelivery>,
-    /// By their numbers in the session.
-    unsettled: HashMap<u32, LockToken>,
+    unsettled: HashMap<DeliveryTag, LockToken>,
     settling: JoinSet<Settled>,
     /// Of those, messages on their way back: until they are there, what is behind them would overtake them.
     abandoning: usize,
@@ -130,7 +129,7 @@ impl<P: Ports> C2d<P> {
         };
         for sent in deliveries {
             let confirm = (!settled).then(|| (*sent, state.clone()));
-            if let Some(token) = self.unsettled.remove(&sent.delivery_id) {
+            if let Some(token) = self.unsettled.remove(&sent.tag) {
                 self.settle(token, verdict, confirm);
             }
         }
@@ -190,7 +189,7 @@ impl<P: Ports> C2d<P> {
         } = settled;
         self.abandoning -= usize::from(verdict == Verdict::Abandon);
         if let Err(error) = &result
-            && !matches!(error, HubError::LockLost | HubError::Disconnected)
+            && !is_lost(error)
         {
             warn!(device_id = %self.device, %error, "a C2D message could not be settled");
         }
@@ -244,7 +243,7 @@ impl<P: Ports> C2d<P> {
             {
                 Ok(_) if self.sends_settled => self.settle(token, Verdict::Complete, None),
                 Ok(sent) => {
-                    self.unsettled.insert(sent.delivery_id, token);
+                    self.unsettled.insert(sent.tag, token);
                 }
                 Err(SendError::TooLarge) => {
                     warn!(device_id = %self.device, "a C2D message is larger than the device takes and is rejected");
@@ -302,4 +301,12 @@ impl<P: Ports> C2d<P> {
             settled: self.sends_settled,
         }
     }
+}
+
+/// The message is somebody else's by now, and that is known.
+fn is_lost(error: &HubError) -> bool {
+    matches!(
+        error,
+        HubError::LockLost | HubError::Disconnected | HubError::Unauthorized(_) | HubError::ShuttingDown
+    )
 }
