@@ -1,5 +1,6 @@
 //! A client of whole calls: connect, put a token, attach, ask.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ironhub_amqp::cbs::{self, PutToken};
@@ -10,7 +11,7 @@ use ironhub_amqp::performative::{AmqpError, Attach, DeliveryState, DeliveryTag, 
 use ironhub_amqp::request::Reply;
 use ironhub_amqp::sasl::Credentials;
 use ironhub_hub::ports::EventLog;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
@@ -20,12 +21,21 @@ use crate::hub::{HOST, TestHub};
 const WATCHDOG: Duration = Duration::from_hours(1);
 
 pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Box<dyn Stream>,
     pub(crate) amqp: Connection,
     pub(crate) session: Option<SessionId>,
     sent: u32,
+    /// Tells the clients of one run apart.
+    number: u32,
     audiences: u32,
 }
+
+static CLIENTS: AtomicU32 = AtomicU32::new(0);
+
+/// What carries the protocol.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// A pair of links to a node that answers requests.
 #[derive(Clone, Copy)]
@@ -45,7 +55,18 @@ pub(crate) struct Answer {
 impl Client {
     /// Opens a connection and a session; panics when it is not let in.
     pub(crate) async fn open(hub: &TestHub<impl EventLog>, credentials: Option<Credentials>) -> Self {
-        let mut client = Self::knock(hub, credentials).await.expect("the connection opens");
+        let client = Self::knock(hub, credentials).await;
+        client.expect("the connection opens").begun().await
+    }
+
+    /// The same over this stream, without SASL.
+    pub(crate) async fn open_over(stream: impl Stream + 'static) -> Self {
+        let client = Self::knock_over(Box::new(stream), None).await;
+        client.expect("the connection opens").begun().await
+    }
+
+    async fn begun(self) -> Self {
+        let mut client = self;
         let session = client.amqp.begin().expect("a session");
         client.session = Some(session);
         client
@@ -56,14 +77,19 @@ impl Client {
 
     /// Tries to open a connection; `None` when the hub closes it.
     pub(crate) async fn knock(hub: &TestHub<impl EventLog>, credentials: Option<Credentials>) -> Option<Self> {
+        let stream = TcpStream::connect(hub.address).await.unwrap();
+        Self::knock_over(Box::new(stream), credentials).await
+    }
+
+    async fn knock_over(stream: Box<dyn Stream>, credentials: Option<Credentials>) -> Option<Self> {
         let now = Instant::now().into_std();
         let amqp = Connection::new(Config::client("client", HOST), Side::Client(credentials), now);
-        let stream = TcpStream::connect(hub.address).await.unwrap();
         let mut client = Self {
             stream,
             amqp,
             session: None,
             sent: 0,
+            number: CLIENTS.fetch_add(1, Ordering::Relaxed),
             audiences: 0,
         };
         client.amqp.set_limits(ConnectionLimits::AUTHENTICATED);
@@ -136,7 +162,7 @@ impl Client {
         self.audiences += 1;
         let put = PutToken {
             kind: "servicebus.windows.net:sastoken",
-            audience: &format!("{HOST}/{}/{}", self.stream.local_addr().unwrap(), self.audiences),
+            audience: &format!("{HOST}/{}/{}", self.number, self.audiences),
             token,
         };
         let mut payload = Vec::new();

@@ -1,6 +1,7 @@
 //! Devices and modules: telemetry, cloud-to-device messages, methods, twins, and several of them on one connection.
 
 mod c2d;
+mod certificate;
 mod links;
 mod methods;
 mod telemetry;

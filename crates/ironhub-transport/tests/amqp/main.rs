@@ -3,6 +3,9 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test waits for one event among many")]
 
 mod c2d_send;
+#[path = "../transport/certificates.rs"]
+#[expect(dead_code, reason = "shared with the suite about TLS, which needs more of it")]
+mod certificates;
 mod claims;
 mod client;
 mod deadlines;

@@ -109,13 +109,12 @@ async fn a_message_that_is_too_large_is_rejected_and_a_far_larger_one_ends_the_l
     let log = HeldLog::new();
     let hub = start_over(log.clone(), FakeClock::default()).await;
     let (mut client, _) = sending(&hub).await;
-    let mut id = 1; // 0 was the token.
-    for (bytes, expected) in [
-        (D2C_MESSAGE_BYTES_MAX + 1, "rejected amqp:link:message-size-exceeded"),
-        (AMQP_DELIVERY_BYTES_MAX, "detached amqp:link:message-size-exceeded"),
+    for (id, bytes, expected) in [
+        // 0 was the token.
+        (1, D2C_MESSAGE_BYTES_MAX + 1, "rejected amqp:link:message-size-exceeded"),
+        (2, AMQP_DELIVERY_BYTES_MAX, "detached amqp:link:message-size-exceeded"),
     ] {
         client.say_message(id, &message(&vec![b'x'; bytes])).await;
-        id += 1;
         let heard = client
             .hear(|performative| match performative {
                 Performative::Disposition(disposition) => match disposition.state {
