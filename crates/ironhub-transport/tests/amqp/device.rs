@@ -113,7 +113,7 @@ impl Client {
     }
 
     /// Says something that the protocol's state knows nothing of: what follows is heard by [`Self::hear`] alone.
-    async fn say(&mut self, performative: &Performative, payload: &[u8]) {
+    pub(crate) async fn say(&mut self, performative: &Performative, payload: &[u8]) {
         let mut out = Vec::new();
         frame::write(&mut out, FrameKind::Amqp, 0, |out| {
             performative.write(out);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ironhub_amqp::connection::{Delivery, Event, LinkId};
 use ironhub_amqp::message::{Body, Message};
-use ironhub_amqp::performative::DeliveryState;
+use ironhub_amqp::performative::{DeliveryState, Disposition, Performative, Role};
 use ironhub_amqp::types::Encoded;
 use ironhub_model::limits::C2D_LOCK_DEFAULT;
 use ironhub_model::{AckRequest, C2dMessage, IdentityId};
@@ -101,6 +101,31 @@ async fn reports_come_unsettled_one_batch_at_a_time() {
     };
     client.amqp.settle(fourth.receipt, failed).unwrap();
     assert_eq!(batch(&mut client).await.1, ["d"]);
+}
+
+/// As Node does it: rhea names an outcome and leaves settling to the hub.
+#[tokio::test]
+async fn an_outcome_counts_although_it_is_not_settled() {
+    let hub = start().await;
+    let (mut client, _) = reader(&hub).await;
+    report(&hub, "a").await;
+    assert_eq!(batch(&mut client).await.1, ["a"]);
+    // The reply to the token was the first delivery of the session.
+    for (first, state) in [(1, DeliveryState::Released), (2, DeliveryState::Accepted)] {
+        let disposition = Disposition {
+            role: Role::Receiver,
+            first,
+            last: Some(first),
+            settled: false,
+            state: Some(state),
+        };
+        client.say(&Performative::Disposition(disposition), b"").await;
+        if first == 1 {
+            assert_eq!(batch(&mut client).await.1, ["a"]);
+        }
+    }
+    report(&hub, "b").await;
+    assert_eq!(batch(&mut client).await.1, ["b"]);
 }
 
 #[tokio::test]
