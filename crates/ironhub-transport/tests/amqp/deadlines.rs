@@ -39,8 +39,8 @@ async fn a_hub_that_stops_says_so_and_waits_for_no_answer() {
     let hub = start().await;
     let mut client = Client::with_token(&hub, &hub.policy_token("service", "")).await;
     hub.drain.begin(Instant::now() + Duration::from_secs(60));
-    let error = client.closed().await.unwrap();
-    assert_eq!(error.condition, condition::CONNECTION_FORCED);
+    // Without a reason: Node devices do not come back after one.
+    assert_eq!(client.closed().await, None);
     client.flush().await;
     hub.listener.await.unwrap();
     while let Some(event) = client.event().await {
