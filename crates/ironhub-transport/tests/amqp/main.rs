@@ -15,6 +15,7 @@ mod feedback;
 mod golden;
 #[path = "../mqtt/held_log.rs"]
 mod held_log;
+mod hostile;
 mod hub;
 mod links;
 mod management;
