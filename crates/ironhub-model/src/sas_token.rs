@@ -121,9 +121,14 @@ impl std::fmt::Debug for SasToken<'_> {
 
 /// Makes a token for `resource` (encoded here), as the current Python and Node SDKs write it.
 pub fn sign(resource: &str, key: &SymmetricKey, expires_at: Timestamp, policy: Option<&str>) -> String {
+    sign_with_bytes(resource, key.bytes(), expires_at, policy)
+}
+
+/// The same with a raw HMAC key; Event Hubs clients sign with the key's text instead of its decoded bytes.
+pub fn sign_with_bytes(resource: &str, key: &[u8], expires_at: Timestamp, policy: Option<&str>) -> String {
     let resource = percent::encode(resource);
     let expiry = expires_at.as_secs();
-    let key = hmac::Key::new(hmac::HMAC_SHA256, key.bytes());
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
     let tag = hmac::sign(&key, format!("{resource}\n{expiry}").as_bytes());
     let signature = percent::encode(&STANDARD.encode(tag.as_ref()));
     let policy = policy

@@ -2,7 +2,10 @@
 
 pub mod delivery;
 
-use ironhub_amqp::message::{BareMessage, Body, Message, MessageId, Properties, batch};
+use ironhub_amqp::message::{
+    BareMessage, Body, Message, MessageId, Properties, batch, write_application_properties, write_data,
+    write_properties,
+};
 use ironhub_amqp::performative::{AmqpError, condition};
 use ironhub_amqp::types::{Map, Value};
 use ironhub_model::limits::MESSAGE_ID_CHARS_MAX;
@@ -57,6 +60,29 @@ pub fn sent_message(payload: &[u8], message_format: u32) -> Result<SentMessage, 
             body: bytes(&body)?,
         },
     })
+}
+
+/// Appends a message for `/messages/devicebound`: a back end's way, read back by [`sent_message`]. The ID in
+/// [`C2dMessage::to`] goes as it is, as azure-iot-hub writes it.
+pub fn write_message(out: &mut Vec<u8>, sent: &C2dMessage) {
+    let properties = Properties {
+        message_id: sent.message_id.as_deref().map(MessageId::String),
+        user_id: sent.user_id.as_deref().map(str::as_bytes),
+        to: Some(&sent.to),
+        correlation_id: sent.correlation_id.as_deref().map(MessageId::String),
+        content_type: sent.content_type.as_deref(),
+        content_encoding: sent.content_encoding.as_deref(),
+        absolute_expiry_time_ms: sent.expires_at.map(Timestamp::as_millis),
+        ..Properties::default()
+    };
+    write_properties(out, &properties);
+    let ack = sent.ack.map(|ack| (ACK, ack.as_str()));
+    let own = sent
+        .properties
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    write_application_properties(out, ack.into_iter().chain(own));
+    write_data(out, &sent.body);
 }
 
 /// `/devices/{id}/messages/devicebound`, its words in any letter case.
@@ -214,6 +240,29 @@ mod tests {
             to: Some(to),
             ..Properties::default()
         }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let message = C2dMessage {
+            message_id: Some("m".into()),
+            correlation_id: None,
+            user_id: Some("u".into()),
+            to: "/devices/d/messages/devicebound".into(),
+            content_type: Some("text/plain".into()),
+            content_encoding: None,
+            ack: Some(AckRequest::Positive),
+            expires_at: Some(Timestamp::from_millis(1_700_000_000_123)),
+            properties: vec![("a".into(), "b".into())],
+            body: b"body".to_vec(),
+        };
+        let mut out = Vec::new();
+        write_message(&mut out, &message);
+        let read = sent_message(&out, 0).unwrap();
+        assert_eq!(
+            (read.devices, read.message),
+            (vec![DeviceId::parse("d").unwrap()], message)
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use ironhub_amqp::performative::{AmqpError, condition};
-use ironhub_amqp::types::{Described, Descriptor, Encoded, Value};
+use ironhub_amqp::types::{Described, Descriptor, Encoded, Value, encode};
 use ironhub_model::{SequenceNumber, Timestamp};
 
 use crate::amqp::condition::ARGUMENT_ERROR;
@@ -53,6 +53,30 @@ pub fn start_position(filter: &Encoded) -> Result<StartPosition, AmqpError> {
         }
     }
     Ok(StartPosition::Earliest)
+}
+
+/// The filter map of a reader that wants what comes after this offset: the other direction of [`start_position`], its
+/// descriptor by name as azure-eventhub for Python writes it.
+pub fn filter_after_offset(offset: &str) -> Encoded {
+    filter(&format!("amqp.annotation.x-opt-offset > '{offset}'"))
+}
+
+/// The same for what was taken at this instant or later.
+pub fn filter_since(instant: Timestamp) -> Encoded {
+    filter(&format!(
+        "amqp.annotation.x-opt-enqueued-time >= '{}'",
+        instant.as_millis()
+    ))
+}
+
+fn filter(selector: &str) -> Encoded {
+    Encoded::map(|map| {
+        map.push_symbol(SELECTOR_NAME);
+        map.nested(|out| {
+            encode::descriptor(out, Descriptor::Name(SELECTOR_NAME));
+            encode::value(out, selector);
+        });
+    })
 }
 
 impl StartPosition {
@@ -134,12 +158,30 @@ fn invalid(text: &str) -> AmqpError {
 
 #[cfg(test)]
 mod tests {
-    use ironhub_amqp::types::encode;
-
     use super::*;
 
+    #[test]
+    fn what_readers_write_is_read() {
+        for (filter, expected) in [
+            (filter_after_offset("-1"), StartPosition::Earliest),
+            (
+                filter_after_offset("42"),
+                StartPosition::Offset {
+                    named: SequenceNumber(42),
+                    is_inclusive: false,
+                },
+            ),
+            (
+                filter_since(Timestamp::from_millis(5)),
+                StartPosition::Since(Timestamp::from_millis(5)),
+            ),
+        ] {
+            assert_eq!(start_position(&filter), Ok(expected));
+        }
+    }
+
     /// A filter map with one described value.
-    fn filter(name: &str, descriptor: Descriptor<'_>, value: Value<'_>) -> Encoded {
+    fn described_filter(name: &str, descriptor: Descriptor<'_>, value: Value<'_>) -> Encoded {
         Encoded::map(|map| {
             map.push(Value::Symbol(name));
             map.nested(|out| {
@@ -153,7 +195,7 @@ mod tests {
     fn check(text: &str, expected: &str) {
         for descriptor in [Descriptor::Name(SELECTOR_NAME), Descriptor::Code(SELECTOR_CODE)] {
             for value in [Value::String(text), Value::Binary(text.as_bytes())] {
-                let found = start_position(&filter(SELECTOR_NAME, descriptor, value));
+                let found = start_position(&described_filter(SELECTOR_NAME, descriptor, value));
                 let found = found.map_or_else(|error| error.condition.into_owned(), |found| format!("{found:?}"));
                 assert_eq!(found, expected, "{text}");
             }
@@ -227,11 +269,11 @@ mod tests {
     #[test]
     fn filters_of_other_kinds() {
         assert_eq!(start_position(&Encoded::null()), Ok(StartPosition::Earliest));
-        let other = filter("apache.org:no-local-filter:list", Descriptor::Code(1), Value::Null);
+        let other = described_filter("apache.org:no-local-filter:list", Descriptor::Code(1), Value::Null);
         assert_eq!(start_position(&other), Ok(StartPosition::Earliest));
         for wrong in [
-            filter(SELECTOR_NAME, Descriptor::Name(SELECTOR_NAME), Value::Long(1)),
-            filter(SELECTOR_NAME, Descriptor::Name("other"), Value::String("x")),
+            described_filter(SELECTOR_NAME, Descriptor::Name(SELECTOR_NAME), Value::Long(1)),
+            described_filter(SELECTOR_NAME, Descriptor::Name("other"), Value::String("x")),
             Encoded::map(|map| {
                 map.push(Value::Symbol(SELECTOR_NAME));
                 map.push("amqp.annotation.x-opt-offset > '-1'");

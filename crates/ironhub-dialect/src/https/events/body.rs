@@ -79,7 +79,7 @@ fn is_json(content_type: &str) -> bool {
 const DEPTH_MAX: usize = 16;
 
 /// An AMQP value as JSON: bytes as base64, times as RFC 3339, what JSON has no word for as null.
-pub(super) fn json_value(value: AmqpValue<'_>, depth: usize) -> Value {
+pub(crate) fn json_value(value: AmqpValue<'_>, depth: usize) -> Value {
     match value {
         AmqpValue::Null
         | AmqpValue::Decimal32(_)

@@ -71,7 +71,7 @@ pub fn event_json(event: &StoredView<'_>) -> Result<String, DecodeError> {
 }
 
 /// The sender's standard properties under their AMQP names, then the hub's annotations under theirs.
-fn system_properties(properties: &Properties<'_>, annotations: Map<'_>) -> JsonMap<String, Value> {
+pub(crate) fn system_properties(properties: &Properties<'_>, annotations: Map<'_>) -> JsonMap<String, Value> {
     let user_id = properties
         .user_id
         .map(|bytes| String::from_utf8_lossy(bytes).into_owned());
