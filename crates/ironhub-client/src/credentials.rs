@@ -59,11 +59,37 @@ impl SigningKey {
         })
     }
 
+    /// For the connection string's own resource.
     pub(crate) fn token(&self, now: Timestamp) -> Token {
-        let expires_at = now.saturating_add(self.lifetime);
-        Token {
-            text: sas_token::sign(&self.resource, &self.key, expires_at, self.policy.as_deref()),
+        let expires_at = self.expires_at(now);
+        self.made(sas_token::sign(&self.resource, &self.key, expires_at, self.policy()))
+    }
 
+    /// For an event hub, signed as Event Hubs clients do.
+    pub(crate) fn event_hub_token(&self, audience: &str, now: Timestamp) -> Token {
+        let expires_at = self.expires_at(now);
+        let key = self.key.expose().as_bytes();
+        self.made(sas_token::sign_with_bytes(audience, key, expires_at, self.policy()))
+    }
+
+    /// What [`Self::token`] is for.
+    pub(crate) fn resource(&self) -> &str {
+        &self.resource
+    }
+
+    /// A token tells whole seconds: the next one, so that it lives no shorter than it should.
+    fn expires_at(&self, now: Timestamp) -> Timestamp {
+        let end = now.saturating_add(self.lifetime).as_micros();
+        Timestamp::from_secs(end.div_euclid(1_000_000) + i64::from(end.rem_euclid(1_000_000) > 0))
+    }
+
+    fn policy(&self) -> Option<&str> {
+        self.policy.as_deref()
+    }
+
+    fn made(&self, text: String) -> Token {
+        Token {
+            text,
             renew_after: self.lifetime.mul_f64(RENEWAL_POINT),
         }
     }
@@ -93,7 +119,7 @@ mod tests {
     fn check(text: &str, resource: &str, policy: Option<&str>) {
         let connection = ConnectionString::parse(&format!("{text};SharedAccessKey={KEY}")).unwrap();
         let token = SigningKey::new(&connection, Duration::from_mins(1)).unwrap();
-        let token = token.token(Timestamp::from_secs(1000));
+        let token = token.token(Timestamp::from_millis(999_001));
         let parsed = SasToken::parse(&token.text).unwrap();
         assert!(parsed.is_signed_with(&SymmetricKey::parse(KEY).unwrap()));
         assert_eq!((parsed.resource(), parsed.policy()), (resource, policy));

@@ -3,6 +3,9 @@
 //! [`DeviceClient`] is a device or a module: telemetry, cloud-to-device messages, direct methods, the twin, over MQTT or
 //! MQTT in a WebSocket. It keeps its connection alive, so that programs need no retry loops of their own.
 //!
+//! [`ServiceClient`] is a back end: the registry, twins, direct methods and queries over HTTPS; over AMQP messages to
+//! devices, their feedback, and [`EventReader`], which reads what all devices send without a gap or a repetition.
+//!
 //! Every queue in here has a bound, told in [`limits`]; when it is full the caller waits. Nothing that a hub sends can
 //! make the client panic, and no error or log line holds a key.
 
@@ -11,7 +14,9 @@ mod credentials;
 pub mod device;
 mod error;
 pub mod limits;
+mod outage;
 mod retry;
+pub mod service;
 mod stream;
 mod tls;
 mod websocket;
@@ -23,4 +28,9 @@ pub use device::{
 pub use error::{Error, HubError};
 pub use ironhub_model::ConnectionString;
 pub use retry::RetryPolicy;
+pub use service::{
+    C2dSender, Device, DeviceAuthentication, Event, EventReader, EventReaderBuilder, FeedbackReceiver, Match,
+    MethodInvocation, MethodResult, Module, Positions, QueryPages, ServiceClient, ServiceClientBuilder, StartFrom,
+    Twin,
+};
 pub use tls::{ClientCertificate, Trust};

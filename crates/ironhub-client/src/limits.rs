@@ -39,3 +39,16 @@ pub const DESIRED_WAITING_MAX: usize = 32;
 pub const METHODS_RUNNING_MAX: usize = 256;
 
 const _: () = assert!(MESSAGES_IN_FLIGHT_MAX < ironhub_mqtt::limits::INFLIGHT_WINDOW_MAX);
+
+/// Events of one partition that are on their way to a reader that does not ask for them.
+pub const EVENT_CREDIT: u32 = 256;
+/// What may come on an AMQP connection while something else is waited for: the credit of 32 partitions, twice.
+pub const AMQP_EVENTS_WAITING_MAX: usize = 64 * EVENT_CREDIT as usize;
+/// After a token that could not be put for want of credit.
+pub const TOKEN_RETRY_DELAY: Duration = Duration::from_secs(1);
+/// HTTPS connections of a service client that are kept for the next request.
+pub const HTTP_CONNECTIONS_IDLE_MAX: usize = 16;
+/// How long a hub may take to answer a request; direct methods bring their own time besides.
+pub const REQUEST_WAIT_MAX: Duration = Duration::from_mins(1);
+/// Largest answer that is taken: a page of a thousand twins fits.
+pub const RESPONSE_BYTES_MAX: usize = 128 * 1024 * 1024;

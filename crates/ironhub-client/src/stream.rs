@@ -33,6 +33,11 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// Connects; the caller bounds the time.
     pub(crate) async fn connect(&self, tls: &Arc<ClientConfig>) -> Result<Stream, Error> {
+        // TLS state is large and would make every future large that waits for this one.
+        Box::pin(self.connect_unboxed(tls)).await
+    }
+
+    async fn connect_unboxed(&self, tls: &Arc<ClientConfig>) -> Result<Stream, Error> {
         let stream = self.connect_tls(tls).await?;
         match self.web_socket {
             None => Ok(Box::new(stream)),
@@ -40,7 +45,7 @@ impl Endpoint {
         }
     }
 
-    pub(crate) async fn connect_tls(&self, tls: &Arc<ClientConfig>) -> Result<TlsStream<TcpStream>, Error> {
+    async fn connect_tls(&self, tls: &Arc<ClientConfig>) -> Result<TlsStream<TcpStream>, Error> {
         let address = self.host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(address.to_owned())
             .map_err(|_| Error::Configuration(format!("{} is not a host name", self.host)))?;

@@ -19,7 +19,8 @@ use super::state::ConnectionState;
 use super::twin::DesiredQueue;
 use crate::error::Error;
 use crate::limits::DRAIN_WAIT_MAX;
-use crate::retry::{RetryPolicy, chance};
+use crate::outage::Outage;
+use crate::retry::RetryPolicy;
 
 /// Room for one read of the socket.
 const READ_BYTES: usize = 8 * 1024;
@@ -328,41 +329,5 @@ impl Run {
             Mode::Draining { until, .. } => Some(until),
         };
         own.map_or(pings, |own| own.min(pings))
-    }
-}
-
-/// The time without a connection, and what was tried.
-struct Outage {
-    since: Instant,
-    attempts: u32,
-    last_delay: Duration,
-}
-
-impl Outage {
-    fn new() -> Self {
-        Self {
-            since: Instant::now(),
-            attempts: 0,
-            last_delay: Duration::ZERO,
-        }
-    }
-
-    /// There was a connection from `began` until now. One that did not even last as long as the wait for it counts as
-    /// a failed attempt: a hub that accepts and hangs up is not to be asked more and more often.
-    fn connected(&mut self, began: Instant) {
-        self.since = Instant::now();
-        if began.elapsed() > self.last_delay {
-            self.attempts = 0;
-        }
-    }
-
-    /// The delay before the next attempt, or the error when there shall be none.
-    fn delay(&mut self, policy: &RetryPolicy, error: &Error) -> Result<Duration, Error> {
-        if !error.is_transient() || policy.give_up_after.is_some_and(|most| self.since.elapsed() >= most) {
-            return Err(error.clone());
-        }
-        self.attempts += 1;
-        self.last_delay = policy.delay(self.attempts, chance());
-        Ok(self.last_delay)
     }
 }

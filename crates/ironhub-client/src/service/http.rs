@@ -1,0 +1,207 @@
+//! Requests to the service API, over connections that are kept for the next one.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, IF_MATCH, USER_AGENT};
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::rustls::ClientConfig;
+
+use super::error;
+use crate::clock;
+use crate::credentials::SigningKey;
+use crate::error::Error;
+use crate::limits::{CONNECT_WAIT_MAX, HTTP_CONNECTIONS_IDLE_MAX, REQUEST_WAIT_MAX, RESPONSE_BYTES_MAX};
+use crate::stream::Endpoint;
+
+const API_VERSION: &str = "2021-04-12";
+const AGENT: &str = concat!("ironhub-client/", env!("CARGO_PKG_VERSION"));
+
+type Connection = SendRequest<Full<Bytes>>;
+
+/// Speaks HTTPS for one policy.
+pub(super) struct Http {
+    endpoint: Endpoint,
+    tls: Arc<ClientConfig>,
+    key: Arc<SigningKey>,
+    token: Mutex<Option<(Arc<str>, Instant)>>,
+    idle: Mutex<Vec<Connection>>,
+}
+
+/// One request.
+pub(super) struct Call {
+    method: Method,
+    path: String,
+    headers: Vec<(HeaderName, String)>,
+    body: Bytes,
+    wait: Duration,
+}
+
+impl Call {
+    /// To this path, its segments encoded, without a query.
+    pub(super) fn new(method: Method, path: impl Into<String>) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+            wait: REQUEST_WAIT_MAX,
+        }
+    }
+
+    pub(super) fn json(mut self, body: &impl Serialize) -> Result<Self, Error> {
+        let body = serde_json::to_vec(body);
+        self.body = body
+            .map_err(|error| Error::Configuration(format!("the request is not JSON: {error}")))?
+            .into();
+        Ok(self.header(CONTENT_TYPE, "application/json; charset=utf-8"))
+    }
+
+    pub(super) fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(super) fn if_match(self, value: String) -> Self {
+        self.header(IF_MATCH, value)
+    }
+
+    /// Adds to the time that the hub may take.
+    pub(super) fn wait_longer(mut self, by: Duration) -> Self {
+        self.wait += by;
+        self
+    }
+
+    fn request(&self, host: &str, token: &str) -> Result<Request<Full<Bytes>>, Error> {
+        let separator = if self.path.contains('?') { '&' } else { '?' };
+        let mut request = Request::builder()
+            .method(&self.method)
+            .uri(format!("{}{separator}api-version={API_VERSION}", self.path))
+            .header(HOST, host)
+            .header(USER_AGENT, AGENT)
+            .header(AUTHORIZATION, token);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        request
+            .body(Full::new(self.body.clone()))
+            .map_err(|error| Error::Configuration(format!("the request cannot be written: {error}")))
+    }
+}
+
+impl Http {
+    pub(super) fn new(endpoint: Endpoint, tls: Arc<ClientConfig>, key: Arc<SigningKey>) -> Self {
+        Self {
+            endpoint,
+            tls,
+            key,
+            token: Mutex::default(),
+            idle: Mutex::default(),
+        }
+    }
+
+    pub(super) fn host(&self) -> &str {
+        &self.endpoint.host
+    }
+
+    /// The answer as a value.
+    pub(super) async fn fetch<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
+        Ok(self.fetch_with_headers(call).await?.0)
+    }
+
+    pub(super) async fn fetch_with_headers<T: DeserializeOwned>(&self, call: Call) -> Result<(T, HeaderMap), Error> {
+        let (headers, body) = self.send(call).await?;
+        let value = serde_json::from_slice(&body);
+        let value = value.map_err(|error| Error::Protocol(format!("the answer is not what it should be: {error}")))?;
+        Ok((value, headers))
+    }
+
+    /// The answer's headers and body, when it is a success.
+    pub(super) async fn send(&self, call: Call) -> Result<(HeaderMap, Bytes), Error> {
+        let wait = call.wait;
+        timeout(wait, self.exchange(call))
+            .await
+            .unwrap_or(Err(Error::Timeout(wait)))
+    }
+
+    async fn exchange(&self, call: Call) -> Result<(HeaderMap, Bytes), Error> {
+        let request = call.request(&self.endpoint.host, &self.token())?;
+        let (connection, response) = self.begin(request).await?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, RESPONSE_BYTES_MAX).collect().await;
+        let body = body.map_err(|error| Error::Lost(error.to_string()))?.to_bytes();
+        self.keep(connection);
+        if head.status.is_success() {
+            Ok((head.headers, body))
+        } else {
+            Err(error::read(head.status, &head.headers, &body).into())
+        }
+    }
+
+    /// Sends over a connection that is there, or over a new one. A kept connection that the hub has closed meanwhile
+    /// gives back the request that it has not sent.
+    async fn begin(&self, mut request: Request<Full<Bytes>>) -> Result<(Connection, Response<Incoming>), Error> {
+        while let Some(mut kept) = self.take_idle() {
+            match kept.try_send_request(request).await {
+                Ok(response) => return Ok((kept, response)),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(Error::Lost(error.into_error().to_string())),
+                },
+            }
+        }
+        let mut connection = self.connect().await?;
+        let response = connection.send_request(request).await;
+        let response = response.map_err(|error| Error::Lost(error.to_string()))?;
+        Ok((connection, response))
+    }
+
+    async fn connect(&self) -> Result<Connection, Error> {
+        let connecting = timeout(CONNECT_WAIT_MAX, self.endpoint.connect(&self.tls));
+        let stream = connecting.await.unwrap_or(Err(Error::Timeout(CONNECT_WAIT_MAX)))?;
+        let handshake = http1::handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = handshake.map_err(|error| self.endpoint.unreachable(&error))?;
+        // Ends with its sender, or with the hub's end; whoever waits for an answer hears of it through the sender.
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(sender)
+    }
+
+    fn take_idle(&self) -> Option<Connection> {
+        let mut idle = lock(&self.idle);
+        idle.retain(|connection| !connection.is_closed());
+        idle.pop()
+    }
+
+    fn keep(&self, connection: Connection) {
+        let mut idle = lock(&self.idle);
+        if idle.len() < HTTP_CONNECTIONS_IDLE_MAX {
+            idle.push(connection);
+        }
+    }
+
+    fn token(&self) -> Arc<str> {
+        let now = Instant::now();
+        let mut current = lock(&self.token);
+        if let Some((token, renew_at)) = &*current
+            && now < *renew_at
+        {
+            return Arc::clone(token);
+        }
+        let token = self.key.token(clock::now());
+        let text: Arc<str> = token.text.into();
+        *current = Some((Arc::clone(&text), now + token.renew_after));
+        text
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
