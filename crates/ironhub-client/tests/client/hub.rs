@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use ironhub_client::{ConnectionString, DeviceClient, DeviceClientBuilder, RetryPolicy, Trust};
+use ironhub_client::{
+    ConnectionString, DeviceClient, DeviceClientBuilder, RetryPolicy, ServiceClient, ServiceClientBuilder, Trust,
+};
 use ironhub_dialect::https::events::{StoredView, event_json};
 use ironhub_hub::StoredEvent;
 use ironhub_hub::ports::{LogRecord, Start};
@@ -62,6 +64,17 @@ impl TestHub {
         DeviceClient::builder_for(connection)
             .trust(self.trust.clone())
             .port(self.mqtt_port())
+            .retry(eager())
+    }
+
+    /// A back end that may do everything.
+    pub(crate) fn service(&self) -> ServiceClientBuilder {
+        let announcement = self.server.announcement();
+        ServiceClient::builder(&announcement.connection_strings.policies["iothubowner"])
+            .unwrap()
+            .trust(self.trust.clone())
+            .https_port(announcement.ports.https)
+            .amqp_port(announcement.ports.amqp)
             .retry(eager())
     }
 

@@ -1,10 +1,13 @@
-//! The device client against a whole hub in this process.
+//! The clients against a whole hub in this process.
 
 #![cfg(test)]
 
 mod cuts;
+mod events;
 mod features;
 mod hub;
+mod messages;
 mod proxy;
 mod refusals;
 mod renewal;
+mod service;

@@ -9,6 +9,7 @@ pub(crate) struct Proxy {
     pub(crate) port: u16,
     cuts: watch::Sender<u64>,
     carried: watch::Receiver<u64>,
+    open: watch::Receiver<u64>,
 }
 
 impl Proxy {
@@ -18,11 +19,13 @@ impl Proxy {
         let own = listener.local_addr().unwrap().port();
         let (cuts, heard) = watch::channel(0);
         let (count, carried) = watch::channel(0);
-        tokio::spawn(accept(listener, port, heard, count));
+        let (open_count, open) = watch::channel(0);
+        tokio::spawn(accept(listener, port, heard, (count, open_count)));
         Self {
             port: own,
             cuts,
             carried,
+            open,
         }
     }
 
@@ -36,6 +39,11 @@ impl Proxy {
         *self.carried.borrow()
     }
 
+    /// Waits until no connection is left.
+    pub(crate) async fn idle(&self) {
+        self.open.clone().wait_for(|open| *open == 0).await.unwrap();
+    }
+
     /// Waits until there have been so many.
     pub(crate) async fn reach(&self, count: u64) {
         let mut carried = self.carried.clone();
@@ -43,16 +51,24 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, port: u16, cuts: watch::Receiver<u64>, carried: watch::Sender<u64>) {
+async fn accept(
+    listener: TcpListener,
+    port: u16,
+    cuts: watch::Receiver<u64>,
+    (carried, open): (watch::Sender<u64>, watch::Sender<u64>),
+) {
     while let Ok((near, _)) = listener.accept().await {
         let mut cut = cuts.clone();
         cut.mark_unchanged();
         carried.send_modify(|count| *count += 1);
+        open.send_modify(|count| *count += 1);
+        let open = open.clone();
         tokio::spawn(async move {
             tokio::select! {
                 () = carry(near, (Ipv4Addr::LOCALHOST, port).into()) => {}
                 _ = cut.changed() => {}
             }
+            open.send_modify(|count| *count -= 1);
         });
     }
 }
