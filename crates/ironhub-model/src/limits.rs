@@ -32,6 +32,11 @@ pub const CA_CERTIFICATES_MAX: usize = 25;
 
 /// Largest device-to-cloud message: body, system property values, application property names and values.
 pub const D2C_MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// Largest device-to-cloud message, or batch of them, as AMQP encodes it: what says type and length of a value is not
+/// counted above, and nothing obliges a device to send values.
+pub const D2C_ENCODED_BYTES_MAX: usize = 2 * D2C_MESSAGE_BYTES_MAX;
+/// Messages of one batch over AMQP. The smallest that the C SDK makes are of some hundred bytes.
+pub const D2C_BATCH_MESSAGES_MAX: usize = 4096;
 /// Largest cloud-to-device message, counted the same way.
 pub const C2D_MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// Longest message ID.
@@ -53,7 +58,7 @@ pub const C2D_IN_FLIGHT_PER_CONNECTION_MAX: usize = 16;
 /// Largest AMQP delivery of telemetry: one between the largest message and this is rejected, a larger one ends its link.
 pub const AMQP_DELIVERY_BYTES_MAX: usize = 1024 * 1024;
 // The largest message with its sections and their headers must come through, to be told what is wrong with it.
-const _: () = assert!(D2C_MESSAGE_BYTES_MAX * 2 < AMQP_DELIVERY_BYTES_MAX);
+const _: () = assert!(D2C_ENCODED_BYTES_MAX < AMQP_DELIVERY_BYTES_MAX);
 /// Largest AMQP message with the answer to a direct method: one between the largest payload and this fails its call, a
 /// larger one ends its link.
 pub const AMQP_METHOD_ANSWER_BYTES_MAX: usize = 2 * METHOD_PAYLOAD_BYTES_MAX;

@@ -197,4 +197,11 @@ mod tests {
             assert_eq!(parse_answer(&sent).unwrap_err().condition, "amqp:decode-error");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(payload: Vec<u8>) {
+            let _ = parse_answer(&payload);
+        }
+    }
 }

@@ -8,19 +8,29 @@ use ironhub_amqp::message::{Body, Message, MessageId, Properties, batch};
 use ironhub_amqp::performative::{AmqpError, condition};
 use ironhub_amqp::types::{DecodeError, Map, Value};
 use ironhub_model::EncodedD2cMessage;
-use ironhub_model::limits::D2C_MESSAGE_BYTES_MAX;
+use ironhub_model::limits::{D2C_BATCH_MESSAGES_MAX, D2C_ENCODED_BYTES_MAX, D2C_MESSAGE_BYTES_MAX};
 
 /// Reads one delivery: a message, or Microsoft's batch of them, which the C SDK sends always. Nothing of it is good
 /// unless all of it is. Together they are no larger than one message may be (Azure documentation "IoT Hub quotas and
 /// throttling").
 pub fn parse(message_format: u32, payload: &[u8]) -> Result<Vec<EncodedD2cMessage<'_>>, AmqpError> {
+    if payload.len() > D2C_ENCODED_BYTES_MAX {
+        return Err(too_large(payload.len()));
+    }
     let messages = if message_format == batch::MESSAGE_FORMAT {
-        let messages = batch::messages(payload).map(|encoded| message(encoded?));
-        messages.collect::<Result<Vec<_>, DecodeError>>()
+        // One more than there may be tells that there are too many.
+        let messages = batch::messages(payload).take(D2C_BATCH_MESSAGES_MAX + 1);
+        messages
+            .map(|encoded| message(encoded?))
+            .collect::<Result<Vec<_>, DecodeError>>()
     } else {
         message(payload).map(|message| vec![message])
     };
     let messages = messages.map_err(|error| AmqpError::new(condition::DECODE_ERROR, error.to_string()))?;
+    if messages.len() > D2C_BATCH_MESSAGES_MAX {
+        let text = format!("A batch has at most {D2C_BATCH_MESSAGES_MAX} messages.");
+        return Err(AmqpError::new(condition::MESSAGE_SIZE_EXCEEDED, text));
+    }
     let size_bytes: usize = messages.iter().map(|message| message.size_bytes).sum();
     if size_bytes > D2C_MESSAGE_BYTES_MAX {
         return Err(too_large(size_bytes));
@@ -218,5 +228,30 @@ mod tests {
         assert!(parse(format, &batch_of(&[body(half), body(half)])).is_ok());
         let payload = batch_of(&[body(half), body(half), body(1)]);
         check_refused(format, &payload, "amqp:link:message-size-exceeded");
+    }
+
+    /// Names and values of no length count nothing, and take room all the same.
+    #[test]
+    fn what_counts_nothing_is_bounded_too() {
+        let mut hollow = Vec::new();
+        let nothing = std::iter::repeat_n(("", Value::Null), D2C_ENCODED_BYTES_MAX / 3);
+        message::write_application_properties(&mut hollow, nothing);
+        check_refused(0, &hollow, "amqp:link:message-size-exceeded");
+        let empty = |count| batch_of(&vec![b"\x00\x53\x75\xa0\x00".to_vec(); count]);
+        let format = batch::MESSAGE_FORMAT;
+        assert!(parse(format, &empty(D2C_BATCH_MESSAGES_MAX)).is_ok());
+        check_refused(
+            format,
+            &empty(D2C_BATCH_MESSAGES_MAX + 1),
+            "amqp:link:message-size-exceeded",
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(payload: Vec<u8>) {
+            let _ = parse(0, &payload);
+            let _ = parse(batch::MESSAGE_FORMAT, &payload);
+        }
     }
 }

@@ -215,4 +215,11 @@ mod tests {
             br#"{"a":1,"$version":3}"#.as_slice()
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(payload: Vec<u8>) {
+            let _ = parse_request(&payload);
+        }
+    }
 }
