@@ -2,7 +2,8 @@
 //! disk syncs batches of the same size into a zeroed file: `cargo bench --bench log_append [-- seconds [directory]]`.
 //!
 //! Rounds of both are interleaved and the medians printed, because the disk and the machine change their mind. CPU time
-//! is that of the whole process, producers included, from `/proc/self/stat` (ticks of 10 ms).
+//! is user and system time of threads, from `/proc/self/task`: of all, producers included; of those of the log, which
+//! write and sync; and of the raw syncs.
 
 #![expect(clippy::expect_used, reason = "a measurement that cannot go on has failed")]
 
@@ -21,8 +22,9 @@ use tokio::time::Instant;
 const EVENT_BYTES: usize = 300;
 const PARTITIONS: u32 = 4;
 const PRODUCERS: [u32; 3] = [64, 256, 1000];
-const ROUNDS: usize = 3;
-const TICK_US: f64 = 10_000.0;
+const ROUNDS: usize = 5;
+/// How the log's threads begin their names.
+const LOG_THREADS: &str = "log-";
 const RAW_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// One measurement of the log.
@@ -32,7 +34,15 @@ struct Round {
     batches_per_s: f64,
     batch_bytes: f64,
     cpu_us: f64,
-    raw_per_s: f64,
+    log_cpu_us: f64,
+    raw: Raw,
+}
+
+/// One measurement of the disk.
+#[derive(Clone, Copy, Default)]
+struct Raw {
+    syncs_per_s: f64,
+    cpu_us: f64,
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -45,7 +55,8 @@ fn main() {
     let parent = arguments.next().map_or_else(|| PathBuf::from("."), PathBuf::from);
     let temp = tempfile::tempdir_in(parent).expect("a directory to write in");
     let time = Duration::from_secs_f64(seconds);
-    println!("producers  records/s  batches/s  bytes/batch  raw syncs/s  ratio  CPU us/record");
+    println!("                                               raw               CPU us a record  CPU us");
+    println!("producers  records/s  batches/s  bytes/batch  syncs/s  ratio    all  the log's  a raw sync");
     for producers in PRODUCERS {
         let mut rounds: Vec<Round> = (0..ROUNDS).map(|_| round(temp.path(), producers, time)).collect();
         let median = |of: fn(&Round) -> f64, rounds: &mut Vec<Round>| {
@@ -53,13 +64,15 @@ fn main() {
             rounds.get(ROUNDS / 2).map_or(0.0, of)
         };
         println!(
-            "{producers:9}  {:9.0}  {:9.0}  {:11.0}  {:11.0}  {:5.2}  {:13.2}",
+            "{producers:9}  {:9.0}  {:9.0}  {:11.0}  {:7.0}  {:5.2}  {:5.2}  {:9.2}  {:10.0}",
             median(|round| round.records_per_s, &mut rounds),
             median(|round| round.batches_per_s, &mut rounds),
             median(|round| round.batch_bytes, &mut rounds),
-            median(|round| round.raw_per_s, &mut rounds),
-            median(|round| round.batches_per_s / round.raw_per_s, &mut rounds),
+            median(|round| round.raw.syncs_per_s, &mut rounds),
+            median(|round| round.batches_per_s / round.raw.syncs_per_s, &mut rounds),
             median(|round| round.cpu_us, &mut rounds),
+            median(|round| round.log_cpu_us, &mut rounds),
+            median(|round| round.raw.cpu_us, &mut rounds),
         );
     }
 }
@@ -73,7 +86,7 @@ fn round(dir: &Path, producers: u32, time: Duration) -> Round {
         .expect("a runtime");
     let mut round = runtime.block_on(appends(&log_dir, producers, time));
     fs::remove_dir_all(&log_dir).expect("the log's directory");
-    round.raw_per_s = raw_syncs(&raw_path, round.batch_bytes, time);
+    round.raw = raw_syncs(&raw_path, round.batch_bytes, time);
     fs::remove_file(&raw_path).expect("the raw file");
     round
 }
@@ -92,9 +105,10 @@ async fn appends(dir: &Path, producers: u32, time: Duration) -> Round {
         .collect();
     // The first segment is not zeroed ahead; but half of the runs of a hub are not so short either.
     tokio::time::sleep(time / 4).await;
-    let (before, started, cpu_before) = (log.stats(), Instant::now(), cpu_us());
+    let (before, started, cpu_before) = (log.stats(), Instant::now(), [cpu_us(""), cpu_us(LOG_THREADS)]);
     tokio::time::sleep(time).await;
-    let (after, took, cpu_after) = (log.stats(), started.elapsed().as_secs_f64(), cpu_us());
+    let cpu_us = [cpu_us("") - cpu_before[0], cpu_us(LOG_THREADS) - cpu_before[1]];
+    let (after, took) = (log.stats(), started.elapsed().as_secs_f64());
     running.store(false, Ordering::Relaxed);
     for producer in producers {
         producer.await.expect("a producer");
@@ -104,8 +118,9 @@ async fn appends(dir: &Path, producers: u32, time: Duration) -> Round {
         records_per_s: since(|stats| stats.records) / took,
         batches_per_s: since(|stats| stats.batches) / took,
         batch_bytes: since(|stats| stats.bytes) / since(|stats| stats.batches),
-        cpu_us: (cpu_after - cpu_before) / since(|stats| stats.records),
-        raw_per_s: 0.0,
+        cpu_us: cpu_us[0] / since(|stats| stats.records),
+        log_cpu_us: cpu_us[1] / since(|stats| stats.records),
+        raw: Raw::default(),
     }
 }
 
@@ -126,7 +141,7 @@ async fn produce(log: Log, producer: u32, running: Arc<AtomicBool>) {
 }
 
 /// Writes and syncs of so many bytes per second, one behind the other, into a zeroed file.
-fn raw_syncs(path: &Path, bytes: f64, time: Duration) -> f64 {
+fn raw_syncs(path: &Path, bytes: f64, time: Duration) -> Raw {
     let file = RealDisk.open(path, OpenMode::Create).expect("a file");
     file.zero(0, RAW_FILE_BYTES).expect("zeros");
     file.sync().expect("a sync");
@@ -136,7 +151,7 @@ fn raw_syncs(path: &Path, bytes: f64, time: Duration) -> f64 {
         .map(|n| n.to_le_bytes()[0])
         .take(whole(bytes))
         .collect();
-    let (mut syncs, mut at, started) = (0_u32, 0, Instant::now());
+    let (mut syncs, mut at, started, cpu_before) = (0_u32, 0, Instant::now(), cpu_us(""));
     while started.elapsed() < time {
         if at + batch.len() as u64 > RAW_FILE_BYTES {
             at = 0;
@@ -146,16 +161,25 @@ fn raw_syncs(path: &Path, bytes: f64, time: Duration) -> f64 {
         at += batch.len() as u64;
         syncs += 1;
     }
-    f64::from(syncs) / started.elapsed().as_secs_f64()
+    Raw {
+        syncs_per_s: f64::from(syncs) / started.elapsed().as_secs_f64(),
+        cpu_us: (cpu_us("") - cpu_before) / f64::from(syncs),
+    }
 }
 
-/// User and system time of this process so far.
-fn cpu_us() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // Behind the name, which may hold spaces: state is field 3, user time 14, system time 15.
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    let ticks = fields.split_whitespace().skip(11).take(2);
-    ticks.filter_map(|text| text.parse::<f64>().ok()).sum::<f64>() * TICK_US
+/// User and system time so far of this process's threads whose names begin so.
+fn cpu_us(name: &str) -> f64 {
+    let tasks = fs::read_dir("/proc/self/task").expect("the threads");
+    let text = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+    let chosen = tasks
+        .filter_map(Result::ok)
+        .filter(|task| text(task.path().join("comm")).starts_with(name));
+    // The first figure is the time on a processor, in nanoseconds.
+    let nanoseconds = chosen.filter_map(|task| {
+        let schedule = text(task.path().join("schedstat"));
+        schedule.split_whitespace().next()?.parse::<f64>().ok()
+    });
+    nanoseconds.sum::<f64>() / 1000.0
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
