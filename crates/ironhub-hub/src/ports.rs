@@ -8,7 +8,7 @@ pub mod event_log;
 pub mod state_store;
 
 pub use clock::Clock;
-pub use completion::{Completion, Watermark};
+pub use completion::{Completion, Waiter, Watermark};
 pub use device_bus::{BusError, Claim, DeviceBus, Epoch, Location, NodeHandler, NodeId, NodeReply, NodeRequest};
 pub use event_log::{Bounds, EventLog, LogError, LogRecord, Retention, Start, SubmitError};
 pub use state_store::{

@@ -68,6 +68,11 @@ impl<T> AckQueue<T> {
         Ok(count)
     }
 
+    /// The ticket that has to be done next.
+    pub fn first(&self) -> Option<&T> {
+        self.waiting.front().map(|(_, ticket)| ticket)
+    }
+
     /// How many publishes wait.
     pub fn len(&self) -> usize {
         self.waiting.len()

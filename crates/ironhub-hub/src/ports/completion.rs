@@ -1,28 +1,53 @@
 //! Tells a submitter that its record has become durable, at the cost of a number.
 //!
 //! A log commits its records in the order of submission, so one rising number (the watermark) says of every record
-//! whether it is durable. Waking goes once to each waiting task per batch, not once per record.
+//! whether it is durable. Who waits says for which number, and is woken when it is reached and not before: what a
+//! commit costs does not grow with those that it does not concern.
 
+use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 
-use tokio::sync::watch;
+use parking_lot::Mutex;
 
 /// Everything up to this ticket, inclusive, is durable. Owned by the log's committer; only ever rises.
 #[derive(Debug)]
 pub struct Watermark {
-    /// The figure itself, so that asking takes no lock.
+    /// Changed before `waiting` is looked at, so that a waiter who finds it too low under the lock will be found.
     durable: AtomicU64,
     stopped: AtomicBool,
-    /// Carries the same figure to whoever waits.
-    rises: watch::Sender<u64>,
+    waiting: Mutex<Waiting>,
 }
+
+#[derive(Debug, Default)]
+struct Waiting {
+    wakers: BTreeMap<Place, Waker>,
+    last_number: u64,
+}
+
+/// Where a waker stands: by its ticket, and a number of its own.
+type Place = (u64, u64);
 
 /// A record's place in the order of submission to one log.
 #[derive(Debug, Clone)]
 pub struct Completion {
     ticket: u64,
     watermark: Arc<Watermark>,
+}
+
+/// A task's wish to hear when a record becomes durable: of one record at a time. Gone when dropped.
+#[derive(Debug, Default)]
+pub struct Waiter {
+    entry: Option<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    watermark: Arc<Watermark>,
+    place: Place,
+    waker: Waker,
 }
 
 /// The log has stopped; whether the record is durable is not known.
@@ -36,7 +61,7 @@ impl Watermark {
         Arc::new(Self {
             durable: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
-            rises: watch::Sender::new(0),
+            waiting: Mutex::default(),
         })
     }
 
@@ -48,18 +73,25 @@ impl Watermark {
         }
     }
 
-    /// Declares everything up to `ticket` durable and wakes whoever waits.
+    /// Declares everything up to `ticket` durable and wakes those who waited for it.
     pub fn advance(&self, ticket: u64) {
-        if self.durable.fetch_max(ticket, Ordering::AcqRel) < ticket {
-            self.rises.send_modify(|durable| *durable = (*durable).max(ticket));
+        if self.durable.fetch_max(ticket, Ordering::AcqRel) >= ticket {
+            return;
         }
+        let reached = {
+            let mut waiting = self.waiting.lock();
+            let beyond = waiting.wakers.split_off(&(ticket.saturating_add(1), 0));
+            std::mem::replace(&mut waiting.wakers, beyond)
+        };
+        reached.into_values().for_each(Waker::wake);
     }
 
-    /// Declares that nothing further becomes durable and wakes whoever waits. Completions keep the watermark alive, so
+    /// Declares that nothing further becomes durable and wakes all who wait. Completions keep the watermark alive, so
     /// dropping it would tell nobody.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
-        self.rises.send_modify(|_| {});
+        let all = std::mem::take(&mut self.waiting.lock().wakers);
+        all.into_values().for_each(Waker::wake);
     }
 
     /// The highest durable ticket.
@@ -72,10 +104,74 @@ impl Watermark {
         self.stopped.load(Ordering::Acquire)
     }
 
-    /// A receiver that sees each rise, for connections that wait for many completions at once. It also changes once
-    /// when the log stops: then [`Watermark::is_stopped`].
-    pub fn subscribe(&self) -> watch::Receiver<u64> {
-        self.rises.subscribe()
+    fn state(&self, ticket: u64) -> Poll<Result<(), LogStopped>> {
+        // In this order: the log rises before it stops.
+        let is_stopped = self.is_stopped();
+        if self.durable() >= ticket {
+            Poll::Ready(Ok(()))
+        } else if is_stopped {
+            Poll::Ready(Err(LogStopped))
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl Waiter {
+    /// Is the record durable? While it is not, the task is woken when it is, or when the log stops; what was waited for
+    /// before is forgotten.
+    pub fn poll(&mut self, cx: &mut Context<'_>, completion: &Completion) -> Poll<Result<(), LogStopped>> {
+        let Completion { ticket, watermark } = completion;
+        let state = watermark.state(*ticket);
+        if state.is_pending()
+            && self
+                .entry
+                .as_ref()
+                .is_some_and(|entry| entry.stands_for(completion, cx))
+        {
+            return Poll::Pending;
+        }
+        self.leave();
+        if state.is_ready() {
+            return state;
+        }
+        let mut waiting = watermark.waiting.lock();
+        // A rise in between has either been seen here, or will see the waker.
+        let state = watermark.state(*ticket);
+        if state.is_pending() {
+            waiting.last_number += 1;
+            let place = (*ticket, waiting.last_number);
+            waiting.wakers.insert(place, cx.waker().clone());
+            self.entry = Some(Entry {
+                watermark: Arc::clone(watermark),
+                place,
+                waker: cx.waker().clone(),
+            });
+        }
+        state
+    }
+
+    fn leave(&mut self) {
+        if let Some(Entry { watermark, place, .. }) = self.entry.take()
+            // Else the rise has taken it, or is about to.
+            && place.0 > watermark.durable()
+        {
+            watermark.waiting.lock().wakers.remove(&place);
+        }
+    }
+}
+
+impl Entry {
+    fn stands_for(&self, completion: &Completion, cx: &Context<'_>) -> bool {
+        self.place.0 == completion.ticket
+            && Arc::ptr_eq(&self.watermark, &completion.watermark)
+            && self.waker.will_wake(cx.waker())
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
@@ -102,22 +198,15 @@ impl Completion {
 
     /// Resolves when the record is durable, or when the log has stopped before that.
     pub async fn durable(&self) -> Result<(), LogStopped> {
-        let mut rises = self.watermark.subscribe();
-        loop {
-            // In this order: the log rises before it stops.
-            let stopped = self.watermark.is_stopped();
-            if self.is_durable() {
-                return Ok(());
-            }
-            if stopped || rises.changed().await.is_err() {
-                return Err(LogStopped);
-            }
-        }
+        let mut waiter = Waiter::default();
+        poll_fn(|cx| waiter.poll(cx, self)).await
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::task::Wake;
+
     use super::*;
 
     #[tokio::test]
@@ -142,5 +231,52 @@ mod tests {
         watermark.stop();
         assert_eq!(first.durable().await, Ok(()));
         assert_eq!(waiting.await.unwrap(), Err(LogStopped));
+    }
+
+    /// Counts its wake-ups.
+    #[derive(Default)]
+    struct Task(AtomicU64);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn only_those_reached_are_woken() {
+        let watermark = Watermark::new();
+        let tasks: Vec<Arc<Task>> = (0..3).map(|_| Arc::default()).collect();
+        let woken = || {
+            tasks
+                .iter()
+                .map(|task| task.0.load(Ordering::Relaxed))
+                .collect::<Vec<_>>()
+        };
+        let mut waiters: Vec<Waiter> = (0..3).map(|_| Waiter::default()).collect();
+        let wait = |waiter: &mut Waiter, task: usize, ticket| {
+            let waker = Arc::clone(&tasks[task]).into();
+            assert!(
+                waiter
+                    .poll(&mut Context::from_waker(&waker), &watermark.completion(ticket))
+                    .is_pending()
+            );
+        };
+        for (task, waiter) in waiters.iter_mut().enumerate() {
+            wait(waiter, task, task as u64 + 1);
+            wait(waiter, task, task as u64 + 1);
+        }
+        watermark.advance(2);
+        assert_eq!(woken(), [1, 1, 0]);
+        // The third gives up, and the second waits on: for the fourth at first, then for the fifth.
+        waiters.pop();
+        wait(&mut waiters[1], 1, 4);
+        watermark.advance(3);
+        wait(&mut waiters[1], 1, 5);
+        watermark.advance(4);
+        assert_eq!(woken(), [1, 1, 0]);
+        watermark.stop();
+        assert_eq!(woken(), [1, 2, 0]);
+        assert!(watermark.waiting.lock().wakers.is_empty());
     }
 }

@@ -1,15 +1,14 @@
 //! PUBACKs that wait for their messages to be durable.
 
-use std::sync::Arc;
-use std::task::Poll;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use ironhub_hub::ports::{Completion, Watermark};
+use ironhub_hub::ports::{Completion, Waiter};
 use ironhub_model::limits::{D2C_IN_FLIGHT_BYTES_PER_CONNECTION_MAX, D2C_IN_FLIGHT_PER_CONNECTION_MAX};
 use ironhub_mqtt::ack_queue::AckQueue;
 use ironhub_mqtt::limits::ACK_QUEUE_MAX;
 use ironhub_mqtt::packet::PacketId;
-use tokio::sync::watch;
 
 use super::end::End;
 
@@ -33,14 +32,7 @@ pub(super) enum Ticket {
 pub(super) struct Acks {
     queue: AckQueue<(Ticket, usize)>,
     bytes: usize,
-    rises: Option<Rises>,
-}
-
-/// Tells when the log's watermark rises.
-#[derive(Debug)]
-struct Rises {
-    watermark: Arc<Watermark>,
-    receiver: watch::Receiver<u64>,
+    waiter: Waiter,
 }
 
 impl Acks {
@@ -48,7 +40,7 @@ impl Acks {
         Self {
             queue: AckQueue::new(IN_FLIGHT_MAX),
             bytes: 0,
-            rises: None,
+            waiter: Waiter::default(),
         }
     }
 
@@ -63,9 +55,6 @@ impl Acks {
 
     /// A message of so many bytes has come in. Only called when not full.
     pub(super) fn push(&mut self, packet_id: PacketId, ticket: Ticket, bytes: usize) {
-        if let Ticket::Durable(completion) = &ticket {
-            self.watch(completion.watermark());
-        }
         if self.queue.push(packet_id, (ticket, bytes)).is_ok() {
             self.bytes += bytes;
         }
@@ -75,10 +64,6 @@ impl Acks {
     pub(super) fn send(&mut self, operations: u64, out: &mut BytesMut) -> Result<usize, End> {
         if self.queue.is_empty() {
             return Ok(0);
-        }
-        if let Some(rises) = &mut self.rises {
-            // What rises from here on wakes; what has risen before is seen below.
-            rises.receiver.borrow_and_update();
         }
         let bytes = &mut self.bytes;
         let is_ready = |(ticket, size): &mut (Ticket, usize)| {
@@ -91,27 +76,16 @@ impl Acks {
         self.queue.poll_ready(is_ready, out)
     }
 
-    /// Resolves when the log has made progress; never when no message waits for the log. Cancel-safe.
+    /// Resolves when the first message is durable, or never will be; never when the first does not wait for the log.
+    /// Cancel-safe.
     pub(super) async fn progress(&mut self) {
-        match &mut self.rises {
-            // Cannot fail: the watermark, which sends, is held beside the receiver.
-            Some(rises) => {
-                let _ = rises.receiver.changed().await;
-            }
-            None => std::future::pending().await,
-        }
+        poll_fn(|cx| self.poll_progress(cx)).await;
     }
 
-    fn watch(&mut self, watermark: &Arc<Watermark>) {
-        let is_watched = self
-            .rises
-            .as_ref()
-            .is_some_and(|rises| Arc::ptr_eq(&rises.watermark, watermark));
-        if !is_watched {
-            self.rises = Some(Rises {
-                watermark: Arc::clone(watermark),
-                receiver: watermark.subscribe(),
-            });
+    fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.queue.first() {
+            Some((Ticket::Durable(completion), _)) => self.waiter.poll(cx, completion).map(drop),
+            Some((Ticket::Operation(_) | Ticket::Now, _)) | None => Poll::Pending,
         }
     }
 }
@@ -136,6 +110,8 @@ impl Ticket {
 
 #[cfg(test)]
 mod tests {
+    use ironhub_hub::ports::Watermark;
+
     use super::*;
 
     fn id(value: u16) -> PacketId {

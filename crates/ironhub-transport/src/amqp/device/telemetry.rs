@@ -1,14 +1,13 @@
 //! Messages from the device: the hot path.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use ironhub_amqp::connection::{Delivery, LinkId, Receipt};
 use ironhub_amqp::performative::{AmqpError, Attach, DeliveryState, condition};
 use ironhub_dialect::amqp::telemetry;
-use ironhub_hub::ports::{Completion, Watermark};
+use ironhub_hub::ports::{Completion, Waiter};
 use ironhub_hub::{HubError, Link, Ports, TelemetryError, TelemetrySender};
 use ironhub_model::limits::{AMQP_DELIVERY_BYTES_MAX, D2C_MESSAGE_BYTES_MAX};
 
@@ -29,7 +28,7 @@ pub(super) struct Telemetry<P: Ports> {
     /// What the log had no room for. Nothing is read from the socket while there is anything.
     waiting: VecDeque<Waiting>,
     room: Option<HubFuture<()>>,
-    rise: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    waiter: Waiter,
 }
 
 struct Waiting {
@@ -54,7 +53,7 @@ impl<P: Ports> Telemetry<P> {
             submitted: VecDeque::new(),
             waiting: VecDeque::new(),
             room: None,
-            rise: None,
+            waiter: Waiter::default(),
         }
     }
 
@@ -125,20 +124,11 @@ impl<P: Ports> Telemetry<P> {
             let durable = durable.count();
             amqp.accept_all(self.submitted.drain(..durable).map(|(receipt, _)| receipt));
             let Some((_, next)) = self.submitted.front() else {
-                // An idle connection does not wake whenever others send.
-                self.rise = None;
                 return Ok(());
             };
-            // In this order: the log rises before it stops.
-            let is_stopped = next.watermark().is_stopped();
-            if is_stopped && !next.is_durable() {
-                return Err(HubError::ShuttingDown);
-            }
-            let rise = self.rise.get_or_insert_with(|| rise(next.watermark()));
-            match rise.as_mut().poll(cx) {
-                Poll::Ready(()) => self.rise = None,
-                // What rose before the watch began is seen here.
-                Poll::Pending if next.is_durable() => {}
+            match self.waiter.poll(cx, next) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Err(HubError::ShuttingDown),
                 Poll::Pending => return Ok(()),
             }
         }
@@ -172,16 +162,6 @@ impl<P: Ports> Telemetry<P> {
         self.submitted.push_back((receipt, last));
         Offered::Done
     }
-}
-
-fn rise(watermark: &Arc<Watermark>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    let mut rises = watermark.subscribe();
-    let watermark = Arc::clone(watermark);
-    Box::pin(async move {
-        // Cannot fail: the watermark, which sends, is held beside the receiver.
-        let _ = rises.changed().await;
-        drop(watermark);
-    })
 }
 
 /// A link that was cut hears of that; what it had sent is neither accepted nor refused.
