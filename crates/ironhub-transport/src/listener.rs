@@ -96,10 +96,8 @@ impl Listener {
                 Some(ended) = connections.join_next() => report_end(name, ended),
                 (stream, address) = accept(&self.socket, name) => {
                     if let Some(admission) = door.admit(address) {
-                        let (door, service, drain) = (Arc::clone(&door), Arc::clone(&service), drain.clone());
-                        connections.spawn(async move {
-                            door.serve(stream, address, admission, (service, drain)).await;
-                        });
+                        let arrival = Arrival { stream, address, admission };
+                        connections.spawn(Arc::clone(&door).serve(arrival, Arc::clone(&service), drain.clone()));
                     }
                 }
             }
@@ -151,6 +149,13 @@ fn report_end(name: &'static str, ended: Result<(), JoinError>) {
     }
 }
 
+/// An accepted connection.
+struct Arrival {
+    stream: TcpStream,
+    address: SocketAddr,
+    admission: Admission,
+}
+
 /// What happens to a connection before the port's protocol sees it.
 #[derive(Debug)]
 struct Door {
@@ -190,27 +195,42 @@ impl Door {
         }
     }
 
-    async fn serve<S: Service>(
-        &self,
-        stream: TcpStream,
-        address: SocketAddr,
-        admission: Admission,
-        (service, drain): (Arc<S>, Drain),
-    ) {
-        // Answers are small and waited for. A socket that cannot be set up is dead already.
-        if stream.set_nodelay(true).is_err() {
-            return;
+    /// Serves a connection to its end. Each stage is a box of its own, made where the one before has gone: the task of
+    /// an idle connection holds the last one only.
+    fn serve<S: Service>(
+        self: Arc<Self>,
+        arrival: Arrival,
+        service: Arc<S>,
+        drain: Drain,
+    ) -> impl Future<Output = ()> + Send {
+        let greeting = Box::pin(self.greet(arrival));
+        async move {
+            let Some((socket, peer)) = greeting.await else { return };
+            Box::pin(service.serve(socket, peer, drain)).await;
         }
+    }
+
+    /// Sets the socket up and does the handshake.
+    async fn greet(self: Arc<Self>, arrival: Arrival) -> Option<(Socket, Peer)> {
+        let Arrival {
+            stream,
+            address,
+            admission,
+        } = arrival;
+        // Answers are small and waited for. A socket that cannot be set up is dead already.
+        stream.set_nodelay(true).ok()?;
         let socket = match &self.options.tls {
             None => Socket::Plain(stream),
-            // Boxed, so that the handshake's state is gone while the connection idles.
-            Some(config) => match Box::pin(self.handshake(config, stream)).await {
+            Some(config) => match self.handshake(config, stream).await {
                 Ok(socket) => socket,
-                Err(error) => return self.report_failure(address, &error),
+                Err(error) => {
+                    self.report_failure(address, &error);
+                    return None;
+                }
             },
         };
         let peer = Peer::new(address, socket.peer_certificates(), Arc::new(admission));
-        service.serve(socket, peer, drain).await;
+        Some((socket, peer))
     }
 
     async fn handshake(&self, config: &Arc<ServerConfig>, stream: TcpStream) -> io::Result<Socket> {

@@ -15,6 +15,7 @@ mod telemetry;
 mod will;
 mod wire;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use ironhub_hub::{Hub, Ports};
@@ -60,20 +61,34 @@ impl<P: Ports> MqttService<P> {
         })
     }
 
-    async fn accept<S>(&self, stream: S, peer: Peer, drain: Drain)
+    /// Serves one byte stream to its end.
+    fn accept<S>(self: Arc<Self>, stream: S, peer: Peer, drain: Drain) -> Pin<Box<dyn Future<Output = ()> + Send>>
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         if self.faults.is_empty() {
-            return self.converse(stream, peer, drain).await;
+            return Box::pin(self.converse(stream, peer, drain));
         }
-        // Boxed, so that a hub without rules pays nothing for each connection.
         let (stream, pump) = break_packets(stream, self.faults.clone());
-        Box::pin(async { tokio::join!(self.converse(stream, peer, drain), pump) }).await;
+        Box::pin(async move {
+            tokio::join!(self.converse(stream, peer, drain), pump);
+        })
     }
 
-    /// Serves one byte stream to its end.
-    async fn converse<S>(&self, stream: S, peer: Peer, drain: Drain)
+    fn converse<S>(self: Arc<Self>, stream: S, peer: Peer, drain: Drain) -> impl Future<Output = ()> + Send
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        // Boxed, and made out here, so that nothing of it remains while the connection idles.
+        let opening = Box::pin(Arc::clone(&self).open(stream, peer, drain));
+        async move {
+            let Some((session, peer)) = opening.await else { return };
+            let end = session.run().await;
+            self.report(&end, &peer);
+        }
+    }
+
+    async fn open<S>(self: Arc<Self>, stream: S, peer: Peer, drain: Drain) -> Option<(Box<Session<S, P>>, Peer)>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
@@ -84,16 +99,17 @@ impl<P: Ports> MqttService<P> {
             refusals: &self.refusals,
             peer: &peer,
         };
-        // Boxed, so that nothing of CONNECT remains while the connection idles.
-        let end = match Box::pin(door.establish(&mut wire, &drain)).await {
-            // Boxed, since a future holds what is moved into it twice.
-            Ok(established) => Box::new(Session::new(self.hub.clone(), wire, established)).run().await,
+        match door.establish(&mut wire, &drain).await {
+            Ok(established) => {
+                let session = Session::new(self.hub.clone(), wire, established);
+                Some((Box::new(session), peer))
+            }
             Err(end) => {
                 wire.close().await;
-                end
+                self.report(&end, &peer);
+                None
             }
-        };
-        self.report(&end, &peer);
+        }
     }
 
     fn report(&self, end: &End, peer: &Peer) {

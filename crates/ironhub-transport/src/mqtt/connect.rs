@@ -1,6 +1,5 @@
 //! From the first byte to CONNACK.
 
-use bytes::Buf;
 use ironhub_dialect::mqtt::auth::UserName;
 use ironhub_dialect::mqtt::topic::DeviceTopics;
 use ironhub_hub::{Hub, HubError, Link, LinkOptions, Ports, SessionState};
@@ -153,7 +152,7 @@ where
         });
         match step {
             Ok(Some((connect, bytes))) => {
-                wire.input.advance(bytes);
+                wire.consume(bytes);
                 return Ok(connect);
             }
             Ok(None) => {}

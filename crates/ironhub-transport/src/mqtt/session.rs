@@ -50,22 +50,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, P: Ports> Session<S, P> {
         }
     }
 
-    /// Serves the connection to its end, and cleans up behind it.
+    /// Serves the connection to its end, and cleans up behind it. What is rare is boxed: the task of an idle connection
+    /// is as large as the largest thing that it may do.
     pub(super) async fn run(mut self: Box<Self>) -> End {
         let end = loop {
             if let Err(end) = self.turn().await {
                 break end;
             }
         };
-        self.finish(end).await
+        Box::pin(self.finish(end)).await
     }
 
     /// Does all that can be done, then waits for more.
     async fn turn(&mut self) -> Result<(), End> {
         while let Some(pending) = self.state.take_packets(&mut self.wire, &self.link)? {
-            self.store_filters(pending).await?;
+            Box::pin(self.store_filters(pending)).await?;
         }
-        self.fetch_c2d().await?;
+        let c2d_room = self.c2d_room();
+        if c2d_room > 0 {
+            Box::pin(self.fetch_c2d(c2d_room)).await?;
+        }
         let acks = self.state.send_acks(&mut self.wire.output)?;
         let now = Instant::now();
         self.state.note_progress(&self.wire, acks > 0, now);
@@ -154,12 +158,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, P: Ports> Session<S, P> {
         Ok(())
     }
 
-    async fn fetch_c2d(&mut self) -> Result<(), End> {
-        let (state, now) = (&mut self.state, Instant::now());
-        let room = state.c2d.room(now);
-        if room == 0 || self.wire.is_output_full() {
-            return Ok(());
+    /// How many messages may be fetched now.
+    fn c2d_room(&self) -> usize {
+        if self.wire.is_output_full() {
+            return 0;
         }
+        self.state.c2d.room(Instant::now())
+    }
+
+    async fn fetch_c2d(&mut self, room: usize) -> Result<(), End> {
+        let (state, now) = (&mut self.state, Instant::now());
         match self.hub.c2d.take_for_link(&self.link, room).await {
             Ok(deliveries) => {
                 state.c2d.fetched(deliveries.len(), room);

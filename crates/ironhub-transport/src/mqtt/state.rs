@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use ironhub_dialect::mqtt::methods::{parse_request_id, request_topic};
 use ironhub_dialect::mqtt::topic::{DeviceTopic, DeviceTopics};
 use ironhub_dialect::mqtt::twin::desired_topic;
@@ -113,10 +113,7 @@ impl<P: Ports> State<P> {
             self.keep_alive.handle_packet(Instant::now().into_std());
         }
         wire.input = input;
-        wire.input.advance(used);
-        if wire.input.is_empty() {
-            wire.input = BytesMut::new();
-        }
+        wire.consume(used);
         Ok(pending)
     }
 

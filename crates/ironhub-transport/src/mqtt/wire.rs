@@ -55,6 +55,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.is_flushing || !self.output.is_empty()
     }
 
+    /// So much of the input is understood. What is empty holds no memory.
+    pub(super) fn consume(&mut self, bytes: usize) {
+        self.input.advance(bytes);
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
+    }
+
     /// Does so much wait that nothing may be added?
     pub(super) fn is_output_full(&self) -> bool {
         self.output.len() >= OUTPUT_PENDING_BYTES_MAX
