@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ironhub_model::{ConnectionString, SymmetricKey, Timestamp, sas_token};
 
+use crate::clock;
 use crate::error::Error;
 use crate::tls::ClientCertificate;
 
@@ -93,6 +94,22 @@ impl SigningKey {
             renew_after: self.lifetime.mul_f64(RENEWAL_POINT),
         }
     }
+}
+
+/// A SAS token for what this connection string is about, good for `lifetime` from now on.
+///
+/// ```
+/// use std::time::Duration;
+/// use ironhub_client::{ConnectionString, sas_token};
+///
+/// let text = "HostName=h;DeviceId=d;SharedAccessKey=a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
+/// let connection = ConnectionString::parse(text)?;
+/// let token = sas_token(&connection, Duration::from_secs(3600))?;
+/// assert!(token.starts_with("SharedAccessSignature sr=h%2Fdevices%2Fd&sig="));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn sas_token(connection: &ConnectionString, lifetime: Duration) -> Result<String, Error> {
+    Ok(SigningKey::new(connection, lifetime)?.token(clock::now()).text)
 }
 
 /// Splits a port off, as in `hub.example:8443` or `[::1]:8443`.

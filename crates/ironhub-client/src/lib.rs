@@ -21,6 +21,7 @@ mod stream;
 mod tls;
 mod websocket;
 
+pub use credentials::sas_token;
 pub use device::{
     C2dStream, ConnectionState, DesiredChange, DesiredStream, DeviceClient, DeviceClientBuilder, DeviceTwin,
     MethodRequest, MethodResponse, ReceivedMessage, Section, Telemetry, Transport,
@@ -29,8 +30,8 @@ pub use error::{Error, HubError};
 pub use ironhub_model::ConnectionString;
 pub use retry::RetryPolicy;
 pub use service::{
-    C2dSender, Device, DeviceAuthentication, Event, EventReader, EventReaderBuilder, FeedbackReceiver, Match,
-    MethodInvocation, MethodResult, Module, Positions, QueryPages, ServiceClient, ServiceClientBuilder, StartFrom,
-    Twin,
+    C2dSender, Device, DeviceAuthentication, Event, EventReader, EventReaderBuilder, FeedbackReceiver, KeyChoice,
+    Match, MethodInvocation, MethodResult, Module, Positions, QueryPages, QueuedMessage, ServiceClient,
+    ServiceClientBuilder, Settlement, StartFrom, Twin,
 };
 pub use tls::{ClientCertificate, Trust};

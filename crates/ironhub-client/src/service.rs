@@ -9,9 +9,11 @@ mod events;
 mod feedback;
 mod http;
 mod identity;
+mod keys;
 mod methods;
 mod precondition;
 mod query;
+mod queue;
 mod registry;
 mod twins;
 
@@ -23,9 +25,11 @@ pub use self::c2d::C2dSender;
 pub use self::events::{Event, EventReader, EventReaderBuilder, Positions, StartFrom};
 pub use self::feedback::{FeedbackReceiver, ReceivedFeedback};
 pub use self::identity::{Device, DeviceAuthentication, Module, SymmetricKeys, Thumbprints};
+pub use self::keys::{KeyChoice, KeyError, RegeneratedKeys, RotatedKeys};
 pub use self::methods::{MethodInvocation, MethodResult};
 pub use self::precondition::Match;
 pub use self::query::QueryPages;
+pub use self::queue::{QueuedMessage, Settlement};
 pub use self::registry::{DeviceStatistics, PurgeResult};
 pub use self::twins::{Twin, TwinProperties};
 

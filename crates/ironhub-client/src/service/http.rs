@@ -43,6 +43,7 @@ pub(super) struct Call {
     headers: Vec<(HeaderName, String)>,
     body: Bytes,
     wait: Duration,
+    api_version: &'static str,
 }
 
 impl Call {
@@ -54,6 +55,7 @@ impl Call {
             headers: Vec::new(),
             body: Bytes::new(),
             wait: REQUEST_WAIT_MAX,
+            api_version: API_VERSION,
         }
     }
 
@@ -74,6 +76,12 @@ impl Call {
         self.header(IF_MATCH, value)
     }
 
+    /// For what came later than the usual version.
+    pub(super) fn api_version(mut self, version: &'static str) -> Self {
+        self.api_version = version;
+        self
+    }
+
     /// Adds to the time that the hub may take.
     pub(super) fn wait_longer(mut self, by: Duration) -> Self {
         self.wait += by;
@@ -84,7 +92,7 @@ impl Call {
         let separator = if self.path.contains('?') { '&' } else { '?' };
         let mut request = Request::builder()
             .method(&self.method)
-            .uri(format!("{}{separator}api-version={API_VERSION}", self.path))
+            .uri(format!("{}{separator}api-version={}", self.path, self.api_version))
             .header(HOST, host)
             .header(USER_AGENT, AGENT)
             .header(AUTHORIZATION, token);
@@ -124,7 +132,7 @@ impl Http {
         Ok((value, headers))
     }
 
-    /// The answer's headers and body, when it is a success.
+    /// The answer's headers and body, when it is a success. A body is empty where the service has nothing to say.
     pub(super) async fn send(&self, call: Call) -> Result<(HeaderMap, Bytes), Error> {
         let wait = call.wait;
         timeout(wait, self.exchange(call))

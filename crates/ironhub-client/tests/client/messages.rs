@@ -1,6 +1,8 @@
 //! Messages to devices over AMQP, and what became of them.
 
-use ironhub_client::Error;
+use std::time::Duration;
+
+use ironhub_client::{Error, Settlement};
 use ironhub_model::limits::C2D_MESSAGE_BYTES_MAX;
 use ironhub_model::{C2dMessage, DeviceId, FeedbackStatus};
 
@@ -61,6 +63,36 @@ async fn refusals_are_told_and_the_sender_goes_on() {
     let purged = service.purge_c2d(&id).await.unwrap();
     assert_eq!(purged.total_messages_purged, 50);
     soon(sender.send(&id, order(51))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_tool_looks_at_the_queue_in_the_devices_place() {
+    let hub = TestHub::start().await;
+    let service = hub.service().build().unwrap();
+    let id = TestHub::id().device;
+    assert_eq!(service.receive_c2d(&id, None).await.unwrap(), None);
+    let mut sender = service.c2d_sender();
+    for n in 0..2 {
+        soon(sender.send(&id, order(n))).await.unwrap();
+    }
+    for (settlement, count) in [(Settlement::Abandon, 1), (Settlement::Reject, 2)] {
+        let first = service
+            .receive_c2d(&id, Some(Duration::from_secs(30)))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!((&first.message, first.delivery_count), (&order(0), count));
+        service.settle_c2d(&id, first.lock_token, settlement).await.unwrap();
+        let again = service.settle_c2d(&id, first.lock_token, settlement).await.unwrap_err();
+        assert_eq!(again.code(), Some(412_002), "{again}");
+    }
+    let second = service.receive_c2d(&id, None).await.unwrap().unwrap();
+    assert_eq!(second.message, order(1));
+    service
+        .settle_c2d(&id, second.lock_token, Settlement::Complete)
+        .await
+        .unwrap();
+    assert_eq!(service.receive_c2d(&id, None).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What a back end asks over HTTPS.
 
-use ironhub_client::{Device, Error, Match, MethodInvocation, MethodResponse, Module, ServiceClient};
+use ironhub_client::{Device, Error, KeyChoice, Match, MethodInvocation, MethodResponse, Module, ServiceClient};
 use ironhub_model::{DeviceId, DeviceStatus, IdentityId, ModuleId};
 use serde_json::json;
 
@@ -68,6 +68,29 @@ async fn a_new_device_connects_with_the_string_it_was_given() {
     let client = hub.client(connection).connect().await.unwrap();
     soon(client.send_telemetry("hello")).await.unwrap();
     assert_eq!(hub.telemetry().await, ["hello"]);
+}
+
+#[tokio::test]
+async fn keys_are_made_anew() {
+    let hub = TestHub::start().await;
+    let service = hub.service().build().unwrap();
+    let wind = service.device(&id(DEVICE)).await.unwrap();
+    let ids = [DEVICE, "nobody"].map(|name| IdentityId::device(id(name)));
+    let result = service.regenerate_keys(&ids, KeyChoice::Primary).await.unwrap();
+    let [rotated] = &result.rotated_keys[..] else {
+        panic!("{result:?}")
+    };
+    assert_eq!((&rotated.id, &rotated.secondary_key), (&wind.device_id, &None));
+    assert_ne!(rotated.primary_key.as_ref(), wind.authentication.primary_key());
+    let now = service.device(&wind.device_id).await.unwrap();
+    assert_eq!(now.authentication.primary_key(), rotated.primary_key.as_ref());
+    let [error] = &result.errors[..] else {
+        panic!("{result:?}")
+    };
+    assert_eq!(
+        (error.id.as_str(), error.error_code.as_str()),
+        ("nobody", "DeviceNotFound")
+    );
 }
 
 #[tokio::test]
