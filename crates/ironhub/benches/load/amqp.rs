@@ -55,6 +55,11 @@ impl Endpoint {
         })
     }
 
+    /// The policy and its key.
+    pub(crate) fn credentials(&self) -> (&str, &str) {
+        (&self.policy, &self.key)
+    }
+
     /// The link of a partition's reader.
     pub(crate) fn reader(&self, wish: &Wish<'_>) -> Attach {
         let partition = wish.partition;
@@ -85,12 +90,12 @@ impl Endpoint {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AmqpClient<S> {
-    /// Opens a connection by the policy's key, and a session.
-    pub(crate) async fn open(stream: S, endpoint: &Endpoint) -> Result<Self, Failure> {
+    /// Opens a connection as this user, and a session.
+    pub(crate) async fn open(stream: S, (user, password): (&str, &str)) -> Result<Self, Failure> {
         let credentials = Credentials::Plain {
             authorization_id: String::new(),
-            user: endpoint.policy.clone(),
-            password: endpoint.key.clone(),
+            user: user.into(),
+            password: password.into(),
         };
         let (config, side) = (Config::client("load", "127.0.0.1"), Side::Client(Some(credentials)));
         let mut amqp = Connection::new(config, side, Instant::now().into_std());

@@ -21,7 +21,10 @@ const TICK_US: f64 = 10_000.0;
 pub(crate) struct HubProcess {
     child: Child,
     pub(crate) mqtt_port: u16,
+    pub(crate) amqp_port: u16,
     pub(crate) ca_pem: Vec<u8>,
+    /// An Event Hubs connection string.
+    pub(crate) event_hubs: String,
 }
 
 /// The device with this number.
@@ -72,14 +75,15 @@ impl HubProcess {
         let mut process = Self {
             child,
             mqtt_port: 0,
+            amqp_port: 0,
             ca_pem: Vec::new(),
+            event_hubs: String::new(),
         };
         let ready = timeout(START_MAX, process.ready(directory)).await??;
-        let port = ready
-            .pointer("/ports/mqtt")
-            .and_then(Value::as_u64)
-            .ok_or("no port of MQTT")?;
-        process.mqtt_port = port.try_into()?;
+        process.mqtt_port = port(&ready, "/ports/mqtt")?;
+        process.amqp_port = port(&ready, "/ports/amqp")?;
+        let event_hubs = ready.pointer("/connection_strings/event_hubs");
+        process.event_hubs = event_hubs.and_then(Value::as_str).ok_or("no endpoint")?.into();
         process.ca_pem = fs::read(ready.get("ca_file").and_then(Value::as_str).ok_or("no CA")?)?;
         Ok(process)
     }
@@ -129,6 +133,11 @@ impl Drop for HubProcess {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn port(ready: &Value, pointer: &str) -> Result<u16> {
+    let port = ready.pointer(pointer).and_then(Value::as_u64).ok_or("no such port")?;
+    Ok(port.try_into()?)
 }
 
 fn seed(devices: usize) -> Result<String> {

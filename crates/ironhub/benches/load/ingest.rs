@@ -84,6 +84,22 @@ pub(crate) async fn measure(directory: &Path, options: &Ingest) -> Result<()> {
     Ok(())
 }
 
+/// Fills the log for so many seconds.
+pub(crate) async fn fill(connector: &Connector, options: &Ingest) -> Result<()> {
+    let phase = Arc::new(Phase::default());
+    let mut tasks = Vec::with_capacity(options.connections);
+    for number in 0..options.connections {
+        let device = Loop::new(connector.connect(number).await?, number, options)?;
+        tasks.push(tokio::spawn(device.run(Arc::clone(&phase))));
+    }
+    sleep(Duration::from_secs(options.seconds)).await;
+    phase.is_over.store(true, Ordering::Relaxed);
+    for task in tasks {
+        task.await??;
+    }
+    Ok(())
+}
+
 impl Loop {
     fn new(stream: TlsStream<TcpStream>, number: usize, options: &Ingest) -> Result<Self> {
         let topic = format!(
@@ -158,7 +174,7 @@ impl Loop {
 }
 
 /// Text that no compressor makes much of: sixteen letters, each as likely as the other.
-fn payload(seed: usize, bytes: usize) -> Vec<u8> {
+pub(crate) fn payload(seed: usize, bytes: usize) -> Vec<u8> {
     let mut state = seed as u64;
     let letter = |_| {
         // The generator of Knuth's MMIX; its high bits are the good ones.

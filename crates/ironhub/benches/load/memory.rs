@@ -4,10 +4,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
-use tokio_rustls::client::TlsStream;
 
 use crate::connection::Connector;
 use crate::hub_process::HubProcess;
@@ -18,12 +16,29 @@ const CONNECTING_MAX: usize = 32;
 /// The first connections make what all share: thread stacks, arenas, caches.
 const FIRST_CONNECTIONS: usize = 50;
 
-#[expect(clippy::print_stdout, reason = "a measurement prints its figures")]
+/// Over MQTT.
 pub(crate) async fn measure(directory: &Path, options: &Memory) -> Result<()> {
+    let connect = |connector: Connector, number| async move { connector.connect(number).await };
+    measure_by(directory, options, connect).await
+}
+
+/// Over AMQP, with a link each way.
+pub(crate) async fn measure_amqp(directory: &Path, options: &Memory) -> Result<()> {
+    let connect = |connector: Connector, number| async move { connector.connect_amqp(number).await };
+    measure_by(directory, options, connect).await
+}
+
+#[expect(clippy::print_stdout, reason = "a measurement prints its figures")]
+async fn measure_by<C, F, T>(directory: &Path, options: &Memory, connect: C) -> Result<()>
+where
+    C: Fn(Connector, usize) -> F,
+    F: Future<Output = Result<T>> + Send + 'static,
+    T: Send + 'static,
+{
     let connections = options.connections;
     let hub = HubProcess::start(directory, connections + FIRST_CONNECTIONS).await?;
     let connector = Connector::new(&hub)?;
-    let first = connect(&connector, 0..FIRST_CONNECTIONS).await?;
+    let first = connect_all(&connector, 0..FIRST_CONNECTIONS, &connect).await?;
     sleep(Duration::from_secs(options.settle_s.min(5))).await;
     let before = (hub.status_kib("VmRSS")?, hub.status_kib("RssAnon")?);
     println!(
@@ -31,7 +46,7 @@ pub(crate) async fn measure(directory: &Path, options: &Memory) -> Result<()> {
         before.0, before.1
     );
     let (began, cpu_before) = (Instant::now(), hub.cpu_us()?);
-    let held = connect(&connector, FIRST_CONNECTIONS..FIRST_CONNECTIONS + connections).await?;
+    let held = connect_all(&connector, FIRST_CONNECTIONS..FIRST_CONNECTIONS + connections, &connect).await?;
     let (cpu_us, seconds) = (hub.cpu_us()? - cpu_before, began.elapsed().as_secs_f64());
     let count = float(connections.try_into()?);
     let (rate, cpu_us) = (count / seconds, cpu_us / count);
@@ -51,7 +66,12 @@ pub(crate) async fn measure(directory: &Path, options: &Memory) -> Result<()> {
 }
 
 /// Connects the devices with these numbers, some at a time, and keeps them.
-async fn connect(connector: &Connector, numbers: Range<usize>) -> Result<Vec<TlsStream<TcpStream>>> {
+async fn connect_all<C, F, T>(connector: &Connector, numbers: Range<usize>, connect: &C) -> Result<Vec<T>>
+where
+    C: Fn(Connector, usize) -> F,
+    F: Future<Output = Result<T>> + Send + 'static,
+    T: Send + 'static,
+{
     let mut held = Vec::with_capacity(numbers.len());
     let mut connecting = JoinSet::new();
     for number in numbers {
@@ -60,8 +80,7 @@ async fn connect(connector: &Connector, numbers: Range<usize>) -> Result<Vec<Tls
         {
             held.push(connected??);
         }
-        let connector = connector.clone();
-        connecting.spawn(async move { connector.connect(number).await });
+        connecting.spawn(connect(connector.clone(), number));
     }
     while let Some(connected) = connecting.join_next().await {
         held.push(connected??);

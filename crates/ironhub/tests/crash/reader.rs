@@ -88,7 +88,9 @@ impl Reader {
         let socket = TcpStream::connect(("127.0.0.1", hub.amqp_port))
             .await
             .map_err(|_| Dead)?;
-        let mut client = AmqpClient::open(socket, &hub.events).await.map_err(|_| Dead)?;
+        let mut client = AmqpClient::open(socket, hub.events.credentials())
+            .await
+            .map_err(|_| Dead)?;
         let selector = match self.next().checked_sub(1) {
             Some(last) => format!("x-opt-offset > '{last}'"),
             None => "x-opt-offset > '-1'".to_owned(),
