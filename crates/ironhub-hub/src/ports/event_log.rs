@@ -43,7 +43,8 @@ pub enum Start {
     Since(Timestamp),
 }
 
-/// How long events stay. Whole sealed segments go, so a little more than this may remain.
+/// How long events stay. Whole sealed segments go, so a little more than this may remain: the embedded log seals often
+/// enough that no segment spans more than about an eighth of the age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// Events older than this may go.
