@@ -19,6 +19,8 @@ mod outbox;
 #[cfg(test)]
 mod ports;
 #[cfg(test)]
+mod query;
+#[cfg(test)]
 mod telemetry;
 #[cfg(test)]
 mod world;

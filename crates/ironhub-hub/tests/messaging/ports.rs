@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use ironhub_hub::ports::{
@@ -38,6 +39,9 @@ impl Fuse {
     }
 }
 
+/// Documents that one look-up finds at most.
+pub(crate) const GET_MANY_MAX: usize = 16;
+
 /// What a port says is wrong with it.
 pub(crate) type Trouble = Arc<Mutex<Option<String>>>;
 
@@ -46,6 +50,8 @@ pub(crate) struct MemState {
     store: Arc<Mutex<Store>>,
     pub(crate) fuse: Fuse,
     pub(crate) trouble: Trouble,
+    /// Look-ups so far.
+    pub(crate) reads: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Default)]
@@ -143,17 +149,19 @@ impl MemState {
 
 impl StateStore for MemState {
     async fn get(&self, table: Table, key: &Key) -> Result<Option<(Bytes, Rev)>, StoreError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         tokio::task::yield_now().await;
         Ok(self.store.lock().documents.get(&(index(table), key.clone())).cloned())
     }
 
     async fn get_many(&self, table: Table, keys: Vec<Key>, _: usize) -> Result<Vec<Option<(Bytes, Rev)>>, StoreError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let store = self.store.lock();
         let found = keys
             .into_iter()
             .map(|key| store.documents.get(&(index(table), key)).cloned());
-        // A page may always end early: callers have to go on.
-        Ok(found.take(1).collect())
+        // An answer may always end early: callers have to go on.
+        Ok(found.take(GET_MANY_MAX).collect())
     }
 
     async fn commit(&self, commit: Commit) -> Result<Vec<Option<Rev>>, CommitError> {
@@ -178,6 +186,7 @@ impl StateStore for MemState {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<Vec<(Key, Bytes, Rev)>, StoreError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let store = self.store.lock();
         let documents = store.documents.iter();
         Ok(documents
@@ -197,16 +206,17 @@ impl StateStore for MemState {
     }
 
     async fn mailbox_len(&self, mailbox: &Key) -> Result<u32, StoreError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let len = self.store.lock().mail.keys().filter(|(key, _)| key == mailbox).count();
         Ok(u32::try_from(len).unwrap())
     }
 
     async fn mailbox_lens(&self, mailboxes: Vec<Key>) -> Result<Vec<u32>, StoreError> {
-        let mut lens = Vec::new();
-        for mailbox in &mailboxes {
-            lens.push(self.mailbox_len(mailbox).await?);
-        }
-        Ok(lens)
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let store = self.store.lock();
+        let len = |mailbox: &Key| store.mail.keys().filter(|(key, _)| key == mailbox).count();
+        let lens = mailboxes.iter().map(|mailbox| u32::try_from(len(mailbox)).unwrap());
+        Ok(lens.collect())
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<(Key, Mail)>, StoreError> {
