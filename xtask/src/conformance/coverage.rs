@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
-/// Rows are features, columns are clients on a transport: one table for devices and one for services.
+/// Rows are features, columns are clients on a transport: one table for each role.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Coverage {
@@ -29,7 +29,12 @@ struct Column {
 #[serde(rename_all = "lowercase")]
 enum Role {
     Device,
+    /// Registry, twins, methods.
     Service,
+    /// Of the built-in endpoint.
+    Reader,
+    /// Of cloud-to-device messages, and of feedback about them.
+    Sender,
 }
 
 #[derive(Debug, Deserialize)]
