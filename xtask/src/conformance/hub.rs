@@ -1,6 +1,7 @@
 //! A hub of the runner's own: started, ready, ended.
 
 use std::{
+    collections::BTreeMap,
     env,
     fs::{self, File},
     path::{Path, PathBuf},
@@ -20,9 +21,8 @@ const START_MAX: Duration = Duration::from_mins(1);
 /// From SIGTERM to exit: the hub drains first.
 const DRAIN_MAX: Duration = Duration::from_mins(1);
 
-/// What SDKs connect to; none of them can be told another port for everything.
-const MQTT_PORT: u16 = 8883;
-const HTTPS_PORT: u16 = 443;
+/// What SDKs connect to, by the names of the ready file; none of them can be told another port for everything.
+const STANDARD_PORTS: &[(&str, u16)] = &[("mqtt", 8883), ("https", 443), ("amqp", 5671), ("amqp_plain", 5672)];
 
 /// A hub that listens.
 pub(crate) struct Hub {
@@ -56,13 +56,7 @@ pub(crate) struct Launch {
 #[derive(Deserialize)]
 pub(crate) struct Ready {
     pub(crate) ca_file: PathBuf,
-    ports: Ports,
-}
-
-#[derive(Deserialize)]
-struct Ports {
-    mqtt: u16,
-    https: u16,
+    ports: BTreeMap<String, u16>,
 }
 
 impl Launch {
@@ -140,12 +134,14 @@ impl Launch {
 
 impl Ready {
     fn require_standard_ports(&self) -> Result<()> {
-        let Ports { mqtt, https } = self.ports;
-        ensure!(
-            (mqtt, https) == (MQTT_PORT, HTTPS_PORT),
-            "SDKs use ports {MQTT_PORT} and {HTTPS_PORT}; the hub got {mqtt} and {https}. \
-             Run as root, or let everyone bind them: sysctl net.ipv4.ip_unprivileged_port_start=443"
-        );
+        for (name, port) in STANDARD_PORTS {
+            let found = self.ports.get(*name).map_or_else(|| "none".to_owned(), u16::to_string);
+            ensure!(
+                found == port.to_string(),
+                "SDKs use port {port} for {name}; the hub got {found}. \
+                 Run as root, or let everyone bind them: sysctl net.ipv4.ip_unprivileged_port_start=443"
+            );
+        }
         Ok(())
     }
 }
@@ -202,7 +198,8 @@ mod tests {
 
     use super::*;
 
-    const READY: &str = r#"echo '{"ca_file":"ca.pem","ports":{"mqtt":8883,"https":443}}' > "$ready""#;
+    const READY: &str =
+        r#"echo '{"ca_file":"ca.pem","ports":{"mqtt":8883,"https":443,"amqp":5671,"amqp_plain":5672}}' > "$ready""#;
 
     /// Starts a shell script as the hub. `$ready` is the path of its ready file.
     fn start(script: &str) -> (tempfile::TempDir, Result<Hub>) {
@@ -260,6 +257,11 @@ mod tests {
         check(
             &format!("{}\nsleep 60", READY.replace("443", "8443")),
             Err("ip_unprivileged_port_start"),
+        );
+        let without = READY.replace(r#","amqp_plain":5672"#, "");
+        check(
+            &format!("{without}\nsleep 60"),
+            Err("port 5672 for amqp_plain; the hub got none"),
         );
     }
 }

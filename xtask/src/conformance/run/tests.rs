@@ -14,7 +14,7 @@ done
 mkdir -p "$data"
 trap 'exit 0' TERM
 echo start >> "$data/starts"
-printf '{"ca_file":"ca.pem","fault":"%s","ports":{"mqtt":8883,"https":443}}' "$fault" > "$ready.new"
+printf '{"ca_file":"ca.pem","fault":"%s","ports":{"mqtt":8883,"https":443,"amqp":5671,"amqp_plain":5672}}' "$fault" > "$ready.new"
 mv "$ready.new" "$ready"
 while [ ! -e "$data/stop" ]; do sleep 0.02; done
 exit 9
