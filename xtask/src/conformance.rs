@@ -85,10 +85,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Tally> {
     }
     let coverage = Coverage::parse(&workspace.read("conformance/coverage.toml")?)?;
     let exclusions = Exclusions::parse(&workspace.read("conformance/exclusions.toml")?)?;
-    let mut runs = Vec::new();
-    for suite in &suites {
-        runs.push(bench.run(suite, &options.cases, None)?);
-    }
+    let runs = bench.run_all(&suites, &options.cases)?;
     let is_empty = runs.iter().all(|run| run.cases.is_empty() && run.problem.is_none());
     ensure!(!is_empty || suites.is_empty(), "no case has such a name");
     let verdict = Verdict::of(&runs, &exclusions, options.is_whole().then_some(&coverage));

@@ -1,6 +1,11 @@
 //! One suite against one hub.
 
-use std::{fs, path::Path, process::ExitStatus};
+use std::{
+    fs,
+    path::Path,
+    process::ExitStatus,
+    thread::{self, ScopedJoinHandle},
+};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -38,6 +43,20 @@ pub(crate) struct SuiteRun {
 }
 
 impl Bench<'_> {
+    /// Runs the suites side by side: each has an address and a hub of its own.
+    pub(crate) fn run_all(&self, suites: &[Suite], cases: &[Pattern]) -> Result<Vec<SuiteRun>> {
+        thread::scope(|scope| {
+            let runs: Vec<_> = suites
+                .iter()
+                .map(|suite| scope.spawn(move || self.run(suite, cases, None)))
+                .collect();
+            let ended = |run: ScopedJoinHandle<'_, Result<SuiteRun>>| {
+                run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            runs.into_iter().map(ended).collect()
+        })
+    }
+
     /// Starts a hub, runs the cases that fit (all, when no pattern is given) and ends the hub.
     pub(crate) fn run(&self, suite: &Suite, cases: &[Pattern], fault: Option<&str>) -> Result<SuiteRun> {
         println!("── {} on {} ──", suite.name, suite.host_name());
