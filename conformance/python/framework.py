@@ -10,6 +10,7 @@ import traceback
 import urllib.parse
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import azure.iot.device
@@ -26,12 +27,18 @@ from hub import Inbox
 MQTT, MQTT_WS, X509_MQTT, SERVICE = "py-mqtt", "py-mqtt-ws", "py-x509", "py-service"
 DEVICE = (MQTT, MQTT_WS, X509_MQTT)
 SAS = (MQTT, MQTT_WS)
+EVENTHUB, EVENTHUB_WS, EVENTHUB_PLAIN = "py-eventhub", "py-eventhub-ws", "py-eventhub-plain"
+EVENTHUBS = (EVENTHUB, EVENTHUB_WS, EVENTHUB_PLAIN)
+C2D, C2D_WS = "py-c2d", "py-c2d-ws"
+CLI_EVENTS, CLI_C2D = "cli-events", "cli-c2d"
+V1_SERVICE, V1_C2D = "v1-service", "v1-c2d"
+PROTON_EVENTS, PROTON_C2D, PROTON_DEVICE = "proton-events", "proton-c2d", "proton-device"
 
 # Cases at the same time. Most of them wait.
 WORKERS = 12
 
 # A case that runs longer is given up.
-WATCHDOG_S = 60
+WATCHDOG_S = 90
 
 _cases = []
 
@@ -244,6 +251,23 @@ class Context:
             audience += f"/modules/{identity.module_id}"
         return hub_module.token(audience, identity.key, int(time.time()) + ttl_s)
 
+    # Reading and sending, as somebody else than the client of the case.
+
+    @cached_property
+    def group(self):
+        """A consumer group that no other case reads meanwhile."""
+        return self.another_group()
+
+    def another_group(self):
+        group = self.hub.groups.get(timeout=WATCHDOG_S)
+        self.at_end(self.hub.groups.put, group)
+        return group
+
+    def log(self, identity, body, **system):
+        """Sends telemetry; returns its event as the log has it."""
+        self.hub.send_d2c(identity.device_id, body, identity.module_id, **system)
+        return self.events(identity).take()
+
     # Watching.
 
     def events(self, identity, source="Telemetry"):
@@ -265,6 +289,10 @@ class Context:
         self._restarts.arrive()
 
     # Ending.
+
+    def at_end(self, call, *arguments):
+        """Calls it when the case is over, the last one first."""
+        self._cleanup.callback(_quietly, lambda: call(*arguments))
 
     def close(self):
         if self._restarts is not None and not self._has_restarted:

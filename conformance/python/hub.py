@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.parse
 from collections import defaultdict
+from contextlib import contextmanager
 from pathlib import Path
 
 import requests
@@ -20,7 +21,7 @@ API_VERSION = "2021-04-12"
 ALIAS = "hub.example.test"
 
 # Longest wait for something that must come. What does come, comes in milliseconds.
-WAIT_S = 20
+WAIT_S = 40
 
 # Feedback over HTTPS has to be asked for; there is nothing to wait on.
 FEEDBACK_POLL_S = 0.1
@@ -91,6 +92,8 @@ class Hub:
         self._restart_file = Path(os.environ["IRONHUB_RESTART"])
         self.events = Events(self)
         self.feedback = Feedback(self)
+        # Consumer groups that nobody reads just now.
+        self.groups = queue.Queue()
 
     def reload(self):
         self._ready = json.loads(Path(os.environ["IRONHUB_READY_FILE"]).read_text())
@@ -98,13 +101,22 @@ class Hub:
     def connection_string(self, policy="iothubowner"):
         return self._ready["connection_strings"][policy]
 
-    def _key(self, policy):
-        parts = dict(part.split("=", 1) for part in self.connection_string(policy).split(";"))
-        return parts["SharedAccessKeyName"], parts["SharedAccessKey"]
+    def event_hubs_connection_string(self, policy="service", key=None):
+        """Of the built-in endpoint: the hub's own, with the name and key of this policy."""
+        parts = _parts(self.connection_string("event_hubs"))
+        parts["SharedAccessKeyName"] = policy
+        parts["SharedAccessKey"] = key or self.policy_key(policy)
+        return ";".join(f"{name}={value}" for name, value in parts.items())
+
+    @property
+    def event_hub_name(self):
+        return _parts(self.connection_string("event_hubs"))["EntityPath"]
+
+    def policy_key(self, policy):
+        return _parts(self.connection_string(policy))["SharedAccessKey"]
 
     def policy_token(self, policy="iothubowner", ttl_s=3600):
-        name, key = self._key(policy)
-        return token(self.host_name, key, int(time.time()) + ttl_s, name)
+        return token(self.host_name, self.policy_key(policy), int(time.time()) + ttl_s, policy)
 
     def rest(self, method, path, policy="iothubowner", expect=None, **options):
         """One request; `expect` names the only good status."""
@@ -124,6 +136,20 @@ class Hub:
         headers.update({f"iothub-{name}": value for name, value in system.items()})
         path = f"/devices/{urllib.parse.quote(device_id, safe='')}/messages/deviceBound"
         return self.rest("POST", path, policy="service", data=body, headers=headers, expect=expect)
+
+    def send_d2c(self, device_id, body, module_id=None, app=None, **system):
+        """Telemetry as a device would send it over HTTPS; for cases about those who read it."""
+        headers = {f"iothub-app-{name}": value for name, value in (app or {}).items()}
+        headers.update({f"iothub-{name}": value for name, value in system.items()})
+        module = f"/modules/{module_id}" if module_id else ""
+        path = f"/devices/{urllib.parse.quote(device_id, safe='')}{module}/messages/events"
+        self.rest("POST", path, data=body, headers=headers, expect=204)
+
+    def send_d2c_batch(self, device_id, bodies):
+        batch = [{"body": base64.b64encode(body).decode()} for body in bodies]
+        path = f"/devices/{urllib.parse.quote(device_id, safe='')}/messages/events"
+        headers = {"Content-Type": "application/vnd.microsoft.iothub.json"}
+        self.rest("POST", path, data=json.dumps(batch), headers=headers, expect=204)
 
     def change_settings(self, change):
         """Lets `change` alter the settings document; repeats when somebody else was first."""
@@ -148,6 +174,10 @@ class Hub:
                 raise AssertionError("the hub was not restarted within 60 s")
             time.sleep(0.02)  # The runner answers by a file.
         self.reload()
+
+
+def _parts(connection_string):
+    return dict(part.split("=", 1) for part in connection_string.split(";"))
 
 
 def token(audience, key, expires_at, policy=None):
@@ -216,7 +246,15 @@ class Feedback:
         self._hub = hub
         self._inboxes = defaultdict(lambda: Inbox("feedback record"))
         self._lock = threading.Lock()
+        # Held by whoever reads feedback: each record is told once in the whole hub.
+        self._reading = threading.Lock()
         self._started = False
+
+    @contextmanager
+    def read_elsewhere(self):
+        """Nobody else reads meanwhile; gives what takes all records that are read."""
+        with self._reading:
+            yield self._hand_out
 
     def of(self, device_id):
         with self._lock:
@@ -228,7 +266,9 @@ class Feedback:
     def _follow(self):
         while True:
             try:
-                if not self._receive():
+                with self._reading:
+                    has_received = self._receive()
+                if not has_received:
                     time.sleep(FEEDBACK_POLL_S)
             except (requests.RequestException, AssertionError):
                 time.sleep(FEEDBACK_POLL_S)
@@ -240,7 +280,10 @@ class Feedback:
             return False
         lock_token = answer.headers["ETag"].strip('"')
         self._hub.rest("DELETE", f"{path}/{lock_token}", policy="service", expect=204)
-        with self._lock:
-            for record in answer.json():
-                self._inboxes[record["deviceId"]].put(record)
+        self._hand_out(answer.json())
         return True
+
+    def _hand_out(self, records):
+        with self._lock:
+            for record in records:
+                self._inboxes[record["deviceId"]].put(record)
