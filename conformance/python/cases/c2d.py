@@ -129,7 +129,7 @@ def completed_by_the_client(c):
 @case("c2d/expired", is_slow=True)
 def expired(c):
     device = c.device()
-    soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=2)
+    soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=4)
     expiry = soon.strftime("%Y-%m-%dT%H:%M:%SZ")
     c.hub.send_c2d(device.device_id, "short-lived", messageid="short", ack="full", expiry=expiry)
     c.hub.send_c2d(device.device_id, "long-lived", messageid="long")
