@@ -6,6 +6,7 @@ const { isDeepStrictEqual, inspect } = require('util');
 
 const { NoRetry } = require('azure-iot-common');
 const { Client, ModuleClient, Message } = require('azure-iot-device');
+const { Amqp, AmqpWs } = require('azure-iot-device-amqp');
 const { Http } = require('azure-iot-device-http');
 const { Mqtt, MqttWs } = require('azure-iot-device-mqtt');
 const { Client: ServiceClient, Registry } = require('azure-iothub');
@@ -16,11 +17,27 @@ const { Inbox, inSeconds, token } = require('./hub');
 // Columns of coverage.toml.
 const MQTT = 'node-mqtt';
 const MQTT_WS = 'node-mqtt-ws';
+const AMQP = 'node-amqp';
+const AMQP_WS = 'node-amqp-ws';
 const HTTP = 'node-http';
 const SERVICE = 'node-service';
-const LINKS = [MQTT, MQTT_WS];
-const DEVICE = [MQTT, MQTT_WS, HTTP];
-const TRANSPORTS = { [MQTT]: Mqtt, [MQTT_WS]: MqttWs, [HTTP]: Http };
+const OLD_SERVICE = 'node-service-2018';
+const EVENTHUB = 'node-eventhub';
+const EVENTHUB_WS = 'node-eventhub-ws';
+const EVENTHUB_PLAIN = 'node-eventhub-plain';
+const OLD_EVENTHUB = 'node-eventhub-2018';
+const OLDEST_EVENTHUB = 'node-eventhub-2017';
+const C2D = 'node-c2d';
+const C2D_WS = 'node-c2d-ws';
+const OLD_C2D = 'node-c2d-2018';
+const OLD_C2D_WS = 'node-c2d-2018-ws';
+const MQTTS = [MQTT, MQTT_WS];
+const AMQPS = [AMQP, AMQP_WS];
+const LINKS = [...MQTTS, ...AMQPS];
+const DEVICE = [...LINKS, HTTP];
+const EVENTHUBS = [EVENTHUB, EVENTHUB_WS, EVENTHUB_PLAIN];
+const C2DS = [C2D, C2D_WS, OLD_C2D, OLD_C2D_WS];
+const TRANSPORTS = { [MQTT]: Mqtt, [MQTT_WS]: MqttWs, [AMQP]: Amqp, [AMQP_WS]: AmqpWs, [HTTP]: Http };
 
 // How often a device over HTTPS asks for messages, in seconds.
 const HTTP_POLL_S = 0.2;
@@ -29,7 +46,7 @@ const HTTP_POLL_S = 0.2;
 const WORKERS = 12;
 
 // A case that runs longer is given up.
-const WATCHDOG_MS = 60_000;
+const WATCHDOG_MS = 90_000;
 
 const cases = [];
 
@@ -105,6 +122,7 @@ let numbers = 0;
 class Context {
   constructor(hub, column, restarts) {
     Object.assign(this, { hub, column, restarts, hasRestarted: false });
+    this.ends = [];
     this.registered = [];
     this.clients = [];
     this.registry = Registry.fromConnectionString(hub.connectionString());
@@ -194,6 +212,34 @@ class Context {
     equal((await this.events(identity).take()).text, 'mark');
   }
 
+  // Reading and sending, as somebody else than the client of the case.
+
+  get isMqtt() {
+    return MQTTS.includes(this.column);
+  }
+
+  get isAmqp() {
+    return AMQPS.includes(this.column);
+  }
+
+  /** A consumer group that no other case reads meanwhile; always the same one. */
+  group() {
+    this.ownGroup = this.ownGroup || this.anotherGroup();
+    return this.ownGroup;
+  }
+
+  async anotherGroup() {
+    const group = await this.hub.groups.take();
+    this.atEnd(() => this.hub.groups.giveBack(group));
+    return group;
+  }
+
+  /** Sends telemetry; returns its event as the log has it. */
+  async log(identity, body, system) {
+    await this.hub.sendD2c(identity.deviceId, body, system);
+    return this.events(identity).take();
+  }
+
   // Watching.
 
   events(identity, source) {
@@ -208,11 +254,12 @@ class Context {
     return new Inbox(what);
   }
 
-  /** The losses of the client's connection. */
+  /** The losses of the client's connection; over AMQP, of its links, too, which the SDK itself keeps to itself. */
   cuts(client) {
     const inbox = new Inbox('cut of the connection');
     client.on('disconnect', () => inbox.put('disconnect'));
     client.on('error', () => {});
+    if (this.isAmqp) client._transport.on('error', () => inbox.put('link'));
     return inbox;
   }
 
@@ -250,8 +297,24 @@ class Context {
 
   // Ending.
 
+  /** Calls it when the case is over, the last one first. */
+  atEnd(call) {
+    this.ends.unshift(call);
+  }
+
+  async endAll() {
+    for (const end of this.ends) {
+      try {
+        await end();
+      } catch {
+        // A client that cannot say goodbye has failed its case before.
+      }
+    }
+  }
+
   async close() {
     if (this.restarts && !this.hasRestarted) this.restarts.leave();
+    await Promise.race([this.endAll(), new Promise((resolve) => setTimeout(resolve, 5000))]);
     const ends = this.clients.map((client) => {
       client.removeAllListeners();
       client.on('error', () => {});
@@ -327,6 +390,7 @@ function fits(name, pattern) {
 }
 
 module.exports = {
-  Certificate, DEVICE, HTTP, LINKS, MQTT, MQTT_WS, Message, Runner, SERVICE, cases,
-  check, define, equal, errorCode, refused,
+  AMQPS, C2D, C2D_WS, C2DS, Certificate, DEVICE, EVENTHUB_PLAIN, EVENTHUB_WS, EVENTHUBS, HTTP, LINKS, MQTT, MQTTS,
+  MQTT_WS, Message, OLD_C2D, OLD_C2D_WS, OLD_EVENTHUB, OLD_SERVICE, OLDEST_EVENTHUB, Runner, SERVICE, cases, check,
+  define, equal, errorCode, refused,
 };

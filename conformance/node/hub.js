@@ -10,8 +10,11 @@ const API_VERSION = '2021-04-12';
 // A name by which the hub knows itself, too (see suites.toml), and which leads nowhere.
 const ALIAS = 'hub.example.test';
 
+// As many as a hub may have besides $Default.
+const GROUPS = Array.from({ length: 19 }, (_, number) => `readers.${number}`);
+
 // Longest wait for something that must come. What does come, comes in milliseconds.
-const WAIT_MS = 20_000;
+const WAIT_MS = 40_000;
 
 // Feedback over HTTPS has to be asked for; there is nothing to wait on.
 const FEEDBACK_POLL_MS = 100;
@@ -74,6 +77,35 @@ class Inboxes {
   }
 }
 
+/** Hands out things that one case at a time may use. */
+class Lease {
+  constructor(items) {
+    this.free = new Inbox('free consumer group');
+    items.forEach(this.free.put);
+  }
+
+  take() {
+    return this.free.take();
+  }
+
+  giveBack(item) {
+    this.free.put(item);
+  }
+}
+
+/** Lets in one at a time. */
+class Turn {
+  constructor() {
+    this.last = Promise.resolve();
+  }
+
+  take(call) {
+    const turn = this.last.then(call);
+    this.last = turn.catch(() => {});
+    return turn;
+  }
+}
+
 /** One event of the log, as `GET /ironhub/v1/events` prints it. */
 class Event {
   constructor(line) {
@@ -100,6 +132,9 @@ function token(audience, key, expiresAt, policy) {
   return policy ? `${text}&skn=${policy}` : text;
 }
 
+const parts = (connectionString) =>
+  Object.fromEntries(connectionString.split(';').map((part) => [part.split('=', 1)[0], part.slice(part.indexOf('=') + 1)]));
+
 const inSeconds = (ttl) => Math.floor(Date.now() / 1000) + ttl;
 
 class Hub {
@@ -109,6 +144,10 @@ class Hub {
     this.eventInboxes = new Inboxes('event');
     this.feedbackInboxes = new Inboxes('feedback record');
     this.isReadingFeedback = false;
+    // Each record is told once in the whole hub: one at a time reads.
+    this.feedbackTurn = new Turn();
+    // Consumer groups that nobody reads just now.
+    this.groups = new Lease(GROUPS);
     this.nextSequence = new Map();
   }
 
@@ -121,7 +160,17 @@ class Hub {
   }
 
   policyKey(policy) {
-    return this.connectionString(policy).split('SharedAccessKey=')[1];
+    return parts(this.connectionString(policy)).SharedAccessKey;
+  }
+
+  get eventHubName() {
+    return parts(this.connectionString('event_hubs')).EntityPath;
+  }
+
+  /** Of the built-in endpoint: the hub's own, with the name and key of this policy. */
+  eventHubsConnectionString(policy = 'service', key = this.policyKey(policy)) {
+    const all = { ...parts(this.connectionString('event_hubs')), SharedAccessKeyName: policy, SharedAccessKey: key };
+    return Object.entries(all).map(([name, value]) => `${name}=${value}`).join(';');
   }
 
   policyToken(policy = 'iothubowner', ttlSeconds = 3600) {
@@ -155,6 +204,14 @@ class Hub {
     for (const [name, value] of Object.entries(system)) headers[`iothub-${name}`] = value;
     const path = `/devices/${encodeURIComponent(deviceId)}/messages/deviceBound`;
     return this.rest('POST', path, { policy: 'service', headers, body, expect });
+  }
+
+  /** Telemetry as a device would send it over HTTPS; for cases about those who read it. */
+  sendD2c(deviceId, body, { app = {}, ...system } = {}) {
+    const headers = {};
+    for (const [name, value] of Object.entries(app)) headers[`iothub-app-${name}`] = value;
+    for (const [name, value] of Object.entries(system)) headers[`iothub-${name}`] = value;
+    return this.rest('POST', `/devices/${encodeURIComponent(deviceId)}/messages/events`, { headers, body, expect: 204 });
   }
 
   /** Lets `change` alter the settings document; repeats when somebody else was first. */
@@ -230,7 +287,7 @@ class Hub {
   async followFeedback() {
     for (;;) {
       try {
-        if (await this.receiveFeedback()) continue;
+        if (await this.feedbackTurn.take(() => this.receiveFeedback())) continue;
       } catch {
         // The hub restarts.
       }
@@ -244,9 +301,18 @@ class Hub {
     if (answer.status !== 200) return false;
     const lockToken = answer.headers.get('etag').replaceAll('"', '');
     await this.rest('DELETE', `${path}/${lockToken}`, { policy: 'service', expect: 204 });
-    answer.json().forEach((record) => this.feedbackInboxes.of(record.deviceId).put(record));
+    this.handOutFeedback(answer.json());
     return true;
+  }
+
+  handOutFeedback(records) {
+    records.forEach((record) => this.feedbackInboxes.of(record.deviceId).put(record));
+  }
+
+  /** While `call` runs, nobody else reads feedback; it has to hand out all that it reads. */
+  readFeedbackElsewhere(call) {
+    return this.feedbackTurn.take(call);
   }
 }
 
-module.exports = { ALIAS, Hub, Inbox, WAIT_MS, inSeconds, token };
+module.exports = { ALIAS, GROUPS, Hub, Inbox, WAIT_MS, inSeconds, token };

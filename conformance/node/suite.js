@@ -5,20 +5,21 @@ const fs = require('fs');
 const path = require('path');
 
 const { Runner } = require('./framework');
-const { Hub } = require('./hub');
+const { GROUPS, Hub } = require('./hub');
 
 const EVENT_SOURCES = ['TwinChangeEvents', 'DeviceLifecycleEvents', 'DeviceConnectionStateEvents'];
 
-/** To the built-in endpoint, where the cases look for them. */
-function routeAllSources(settings) {
+/** All sources go to the built-in endpoint, where the cases look for them. */
+function prepare(settings) {
   settings.routes = EVENT_SOURCES.map((source) => ({ name: source, source }));
+  settings.consumerGroups = GROUPS;
 }
 
 async function main() {
   const directory = path.join(__dirname, 'cases');
   for (const file of fs.readdirSync(directory).sort()) require(path.join(directory, file));
   const hub = new Hub();
-  await hub.changeSettings(routeAllSources);
+  await hub.changeSettings(prepare);
   hub.followEvents();
   const runner = new Runner(hub);
   await runner.runAll((process.env.IRONHUB_CASES || '').split('\n').filter(Boolean));
