@@ -22,6 +22,9 @@ const values = (section) => {
 
 const report = (twin, patch) => promisify(twin.properties.reported.update)(patch);
 
+/** Asks again for what the SDK has asked for in the background; over one link the answers come in order. */
+const subscribed = (twin) => promisify((done) => twin.enableTwinDesiredPropertiesUpdates(done))();
+
 async function reported(c, identity) {
   return plain((await c.twin(identity)).properties.reported);
 }
@@ -32,7 +35,8 @@ async function watching(c, identity, device = identity) {
   const twin = await client.getTwin();
   const inbox = c.inbox('desired patch');
   twin.on('properties.desired', (patch) => inbox.put({ ...patch }));
-  await c.settled(client, device);
+  if (c.isAmqp) await subscribed(twin);
+  else await c.settled(client, device);
   // The SDK calls a new listener with what it knows.
   equal(plain(await inbox.take()).$version, 1, 'version of the first call');
   return { client, twin, inbox };
@@ -55,7 +59,7 @@ define('twin/get-without-a-right', LINKS, async (c) => {
   await c.registry.delete(device.deviceId);
   await cuts.take();
   const error = await refused(() => client.getTwin());
-  check(/Not authorized/.test(error.message), `${error}`);
+  if (c.isMqtt) check(/Not authorized/.test(error.message), `${error}`);
 });
 
 define('twin/reported-merges', LINKS, async (c) => {
@@ -133,4 +137,4 @@ define('twin/module-reported-too-deep', LINKS, async (c) => {
   equal(await reported(c, module), { $version: 1 });
 });
 
-module.exports = { nested, plain, report, reported, watching };
+module.exports = { nested, plain, report, reported, subscribed, watching };
