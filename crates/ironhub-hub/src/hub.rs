@@ -56,6 +56,8 @@ pub struct HubConfig {
     pub hub_name: String,
     /// Host names and addresses that tokens may name; the first is the hub's own. Compared without letter case.
     pub host_names: Vec<String>,
+    /// When the hub was made, for readers of the built-in endpoint who ask.
+    pub created_at: Timestamp,
     /// Settings for a store that has none.
     pub initial: HubSettings,
     /// The development profile: fault rules and a clock that can be moved may exist.
@@ -83,6 +85,8 @@ pub struct HubInfo {
     pub hub_name: String,
     /// See [`HubConfig::host_names`].
     pub host_names: Vec<String>,
+    /// See [`HubConfig::created_at`].
+    pub created_at: Timestamp,
     /// Partitions of the event log.
     pub partitions: u32,
     /// See [`HubConfig::dev`].
@@ -104,6 +108,7 @@ impl HubConfig {
         Self {
             hub_name: hub_name.into(),
             host_names,
+            created_at: Timestamp::UNIX_EPOCH,
             initial,
             dev: false,
             identities_max: IDENTITIES_MAX,
@@ -135,6 +140,7 @@ impl<P: Ports> Hub<P> {
         let info = HubInfo {
             hub_name: config.hub_name,
             host_names: config.host_names,
+            created_at: config.created_at,
             partitions: parts.log.partitions(),
             dev: config.dev,
             identities_max: config.identities_max,
@@ -221,6 +227,7 @@ mod tests {
         let info = HubInfo {
             hub_name: "hub".into(),
             host_names: names.map(String::from).to_vec(),
+            created_at: Timestamp::UNIX_EPOCH,
             partitions: 4,
             dev: false,
             identities_max: 1,

@@ -226,8 +226,9 @@ async fn start_hub(config: &ServerConfig) -> Result<Hub<Embedded>, StartError> {
         Ok(_) => "ironhub",
         Err(_) => config.host_name.split('.').next().unwrap_or("ironhub"),
     };
-    let parts = storage::open(config, hub_name)?;
+    let (parts, created_at) = storage::open(config, hub_name)?;
     let mut hub_config = HubConfig::new(hub_name, host_names, initial::settings(config)?);
+    hub_config.created_at = created_at;
     hub_config.dev = config.profile == crate::Profile::Dev;
     let hub = Hub::start(hub_config, parts).await?;
     initial::apply(&hub, config).await?;

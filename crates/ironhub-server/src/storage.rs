@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ironhub_hub::Parts;
 use ironhub_hub::ports::{Clock, Ports, Retention};
+use ironhub_model::Timestamp;
 use ironhub_storage_embedded::disk::{Disk, MemoryDisk, RealDisk};
 use ironhub_storage_embedded::log::{Log, LogOptions};
 use ironhub_storage_embedded::{DataDir, LocalBus, Meta, MetaWanted, SqliteState, StateOptions};
@@ -31,27 +32,32 @@ impl Ports for Embedded {
     type Clock = SystemClock;
 }
 
-/// Opens everything that the configuration names.
-pub(crate) fn open(config: &ServerConfig, hub_name: &str) -> Result<Parts<Embedded>, StartError> {
-    let (state, log) = match &config.storage {
+/// Opens everything that the configuration names, and tells when it was made.
+pub(crate) fn open(config: &ServerConfig, hub_name: &str) -> Result<(Parts<Embedded>, Timestamp), StartError> {
+    let (state, log, created_at) = match &config.storage {
         Storage::InMemory => in_memory(config)?,
         Storage::Directory(path) => in_directory(config, hub_name, path)?,
     };
-    Ok(Parts {
+    let parts = Parts {
         state,
         log,
         bus: LocalBus::new(),
         clock: SystemClock,
-    })
+    };
+    Ok((parts, created_at))
 }
 
-fn in_memory(config: &ServerConfig) -> Result<(SqliteState, Log), StartError> {
+fn in_memory(config: &ServerConfig) -> Result<(SqliteState, Log, Timestamp), StartError> {
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::default());
     let log = Log::open(disk, Path::new("log"), log_options(config).in_memory())?;
-    Ok((SqliteState::open_in_memory()?, log))
+    Ok((SqliteState::open_in_memory()?, log, SystemClock.now()))
 }
 
-fn in_directory(config: &ServerConfig, hub_name: &str, path: &Path) -> Result<(SqliteState, Log), StartError> {
+fn in_directory(
+    config: &ServerConfig,
+    hub_name: &str,
+    path: &Path,
+) -> Result<(SqliteState, Log, Timestamp), StartError> {
     let directory = DataDir::open(path)?;
     let wanted = MetaWanted {
         hub_id: HUB_ID.into(),
@@ -59,14 +65,14 @@ fn in_directory(config: &ServerConfig, hub_name: &str, path: &Path) -> Result<(S
         partitions: config.partitions,
         profile: config.profile,
     };
-    Meta::open_or_create(&directory, &wanted, SystemClock.now())?;
+    let meta = Meta::open_or_create(&directory, &wanted, SystemClock.now())?;
     let options = StateOptions {
         on_fatal: Arc::new(|_| disk_failed()),
         ..StateOptions::default()
     };
     let state = SqliteState::open(&directory, &options)?;
     let log = Log::open(Arc::new(RealDisk), &path.join("log"), log_options(config))?;
-    Ok((state, log))
+    Ok((state, log, meta.created))
 }
 
 fn log_options(config: &ServerConfig) -> LogOptions {

@@ -1,7 +1,6 @@
 //! What a node may use while it is called.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use ironhub_amqp::connection::{Gone, LinkId};
 use ironhub_amqp::performative::{AmqpError, Attach};
@@ -40,9 +39,6 @@ pub(super) struct Io<'a, P: Ports> {
     pub(super) service: &'a AmqpService<P>,
     /// The hub's name by which the client calls it.
     pub(super) host: &'a str,
-    /// The instant of this call.
-    #[allow(dead_code, reason = "for the nodes to come")]
-    pub(super) now: Instant,
     gone: Vec<LinkId>,
     wants_output: bool,
 }
@@ -58,7 +54,6 @@ impl<'a, P: Ports> Io<'a, P> {
             peer: &around.peer,
             service: &around.service,
             host: around.host.as_deref().unwrap_or(own_name),
-            now: super::wire::now(),
             gone: Vec::new(),
             wants_output: false,
         }

@@ -9,7 +9,6 @@ use ironhub_amqp::request::{Reply, Request, RequestError, Responder, Status};
 use ironhub_amqp::types::{Encoded, Value};
 use ironhub_dialect::amqp::management::{EventHubView, PartitionView, partition_id};
 use ironhub_hub::{HubError, Ports};
-use ironhub_model::Timestamp;
 use ironhub_model::limits::AMQP_REQUESTS_CREDIT;
 use tracing::debug;
 
@@ -107,7 +106,7 @@ fn answer<P: Ports>(io: &Io<'_, P>, payload: &[u8]) -> Result<Encoded, (i32, Amq
             check_name(name)?;
             let view = EventHubView {
                 name: own,
-                created_at: Timestamp::UNIX_EPOCH,
+                created_at: io.hub.info().created_at,
                 partitions: io.hub.events.partitions(),
             };
             Ok(view.to_body())

@@ -127,6 +127,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 }
 
 /// The instant by the runtime's clock, which tests can pause.
-pub(super) fn now() -> Instant {
+fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

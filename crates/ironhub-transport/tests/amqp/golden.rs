@@ -1,6 +1,8 @@
 //! The first frames of a connection, byte by byte: what the positional decoder of the Python Event Hubs client needs,
 //! and what the real service is known to send.
 
+use std::fmt::Write as _;
+
 use ironhub_amqp::frame::{self, FrameKind};
 use ironhub_amqp::message::{MessageId, Properties, write_application_properties, write_properties, write_value};
 use ironhub_amqp::performative::{
@@ -42,7 +44,10 @@ impl Raw {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // Writing to a string cannot fail.
+        text
+    })
 }
 
 fn attach(name: &str, role: Role, handle: u32) -> Performative {

@@ -9,7 +9,7 @@ use ironhub_amqp::types::Encoded;
 use ironhub_model::limits::STALL_MAX;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, pause};
+use tokio::time::pause;
 
 use crate::client::{Answer, Client};
 use crate::hub::{HOST, TestHub, start};
@@ -85,8 +85,11 @@ async fn reason(hub: &TestHub, bytes: &[u8]) -> Option<String> {
     let mut reason = None;
     while let Ok(Some((frame, len))) = frame::first(rest, 1 << 20) {
         let error = match Performative::read(frame.body).map(|(performative, _)| performative) {
-            Ok(Performative::Close(Close { error }) | Performative::End(End { error })) => error,
-            Ok(Performative::Detach(Detach { error, .. })) => error,
+            Ok(
+                Performative::Close(Close { error })
+                | Performative::End(End { error })
+                | Performative::Detach(Detach { error, .. }),
+            ) => error,
             _ => None,
         };
         reason = error.map(|error| error.condition.into_owned()).or(reason);
@@ -102,6 +105,7 @@ async fn each_mistake_has_its_condition() {
     let cbs = neighbour.pair("$cbs").await;
     let unknown = b"\0\0\0\x10\x02\0\0\0\0\x53\x99\xc0\x03\x01\x40\x40";
     let too_large = b"\x7f\xff\xff\xff\x02\0\0\0";
+    let large = vec![0; 60_000];
     let no_frame = b"\0\0\0\x02\x02\0\0\0";
     let ranges = Disposition {
         role: Role::Receiver,
@@ -138,7 +142,7 @@ async fn each_mistake_has_its_condition() {
         ),
         (
             "a message over the limit of the unknown",
-            [cbs_sender(), transfer(0, &[0; 60_000]), transfer(0, &[0; 60_000])].concat(),
+            [cbs_sender(), transfer(0, &large), transfer(0, &large)].concat(),
             None,
         ),
     ] {
@@ -204,14 +208,14 @@ async fn a_peer_that_does_not_read_is_cut() {
         b"",
     );
     let question = [attach, detach].concat();
+    // The tests of time-outs have no other way to see that nothing moves any more.
     while let Ok(sent) = tokio::time::timeout(Duration::from_secs(2), stream.write_all(&question)).await {
         sent.unwrap();
     }
     pause();
-    let begin = Instant::now();
-    // The kernel holds what was written before; the end is what counts.
     tokio::time::sleep(STALL_MAX + Duration::from_secs(1)).await;
+    // The network holds what was said before; behind it is the end, which does not come otherwise.
     let mut said = Vec::new();
     let _ = stream.read_to_end(&mut said).await;
-    assert!(begin.elapsed() < STALL_MAX * 2);
+    assert!(said.starts_with(AMQP));
 }

@@ -149,12 +149,12 @@ async fn what_is_no_request_is_answered() {
     );
 }
 
-fn plain(user: &str, password: &str) -> Option<Credentials> {
-    Some(Credentials::Plain {
+fn plain(user: &str, password: &str) -> Credentials {
+    Credentials::Plain {
         authorization_id: String::new(),
         user: user.into(),
         password: password.into(),
-    })
+    }
 }
 
 #[tokio::test]
@@ -166,18 +166,18 @@ async fn sasl() {
         (Some(Credentials::Anonymous), true),
         (Some(Credentials::Mssbcbs), true),
         (Some(Credentials::External), false),
-        (plain("service@sas.root.hub", &service), true),
-        (plain("iothubowner@sas.root.hub", &service), false),
-        (plain("service@sas.root.hub", &device), false),
-        (plain("service@sas.root.hub", policy_key().expose()), false),
-        (plain("d.1@sas.hub", &device), true),
-        (plain("d.2@sas.hub", &device), false),
-        (plain("d.1@sas.hub", &hub.policy_token("device", "")), true),
-        (plain("d.1@sas.hub", &service), false),
-        (plain("service", policy_key().expose()), true),
-        (plain("service", "c2hvcnQ="), false),
-        (plain("registryRead", policy_key().expose()), false),
-        (plain("", ""), false),
+        (Some(plain("service@sas.root.hub", &service)), true),
+        (Some(plain("iothubowner@sas.root.hub", &service)), false),
+        (Some(plain("service@sas.root.hub", &device)), false),
+        (Some(plain("service@sas.root.hub", policy_key().expose())), false),
+        (Some(plain("d.1@sas.hub", &device)), true),
+        (Some(plain("d.2@sas.hub", &device)), false),
+        (Some(plain("d.1@sas.hub", &hub.policy_token("device", ""))), true),
+        (Some(plain("d.1@sas.hub", &service)), false),
+        (Some(plain("service", policy_key().expose())), true),
+        (Some(plain("service", "c2hvcnQ=")), false),
+        (Some(plain("registryRead", policy_key().expose())), false),
+        (Some(plain("", "")), false),
     ] {
         let shown = format!("{credentials:?}");
         let client = Client::knock(&hub, credentials).await;
