@@ -325,3 +325,219 @@ fn put_once(out: &mut BytesMut, topic: &str, payload: &[u8]) {
     };
     let _ = encode_publish(out, &publish);
 }
+
+#[cfg(test)]
+mod tests {
+    use ironhub_mqtt::packet::{QoS, SubAckCode, Text};
+    use ironhub_mqtt::{DecodeLimits, decode};
+    use serde_json::json;
+    use tokio::sync::oneshot;
+    use tokio::sync::oneshot::error::TryRecvError;
+
+    use super::*;
+    use crate::device::method::MethodResponse;
+
+    fn session() -> Session {
+        let mut session = Session::new(&IdentityId::parse("d").unwrap(), 2);
+        session.begin(1);
+        session
+    }
+
+    type Told<T> = oneshot::Receiver<Result<T, Error>>;
+
+    fn send(session: &mut Session, body: &'static str) -> Told<()> {
+        let (done, told) = oneshot::channel();
+        session.send(Outgoing {
+            topic: "t".into(),
+            payload: body.into(),
+            done,
+        });
+        told
+    }
+
+    /// What goes to the hub: a word or a topic, the packet identifier and the payload.
+    fn sent(session: &mut Session) -> Vec<String> {
+        let show = |packet: Packet| match packet {
+            Packet::Publish(publish) => {
+                let delivery = publish.delivery;
+                let dup = if delivery.is_dup() { " DUP" } else { "" };
+                let id = delivery.packet_id().map(|id| format!(" #{id}")).unwrap_or_default();
+                let body = String::from_utf8_lossy(&publish.payload).into_owned();
+                format!("{}{id}{dup} {body}", publish.topic.as_str())
+            }
+            Packet::Subscribe(subscribe) => {
+                format!(
+                    "SUBSCRIBE #{} {}",
+                    subscribe.packet_id, subscribe.subscriptions[0].filter
+                )
+            }
+            other => format!("{other:?}"),
+        };
+        let packets = std::iter::from_fn(|| decode(&mut session.out, &DecodeLimits::CONNECTED).unwrap());
+        packets.map(show).collect()
+    }
+
+    fn id(id: u16) -> PacketId {
+        PacketId::new(id).unwrap()
+    }
+
+    fn granted(packet_id: u16, code: SubAckCode) -> Packet {
+        Packet::SubAck(SubAck {
+            packet_id: id(packet_id),
+            codes: vec![code],
+        })
+    }
+
+    fn publish(topic: &str, payload: &'static str) -> Packet {
+        Packet::Publish(Publish {
+            topic: Text::from(topic.to_owned()),
+            payload: payload.into(),
+            delivery: Delivery::AtMostOnce,
+            retain: false,
+        })
+    }
+
+    const GRANTED: SubAckCode = SubAckCode::Granted(QoS::AtLeastOnce);
+
+    #[test]
+    fn messages_wait_for_their_acknowledgement_over_connections() {
+        let mut session = session();
+        let (mut a, mut b) = (send(&mut session, "a"), send(&mut session, "b"));
+        assert!(!session.takes_messages() && !session.is_idle());
+        assert_eq!(sent(&mut session), ["t #1 a", "t #2 b"]);
+        session.handle_packet(Packet::PubAck(id(1))).unwrap();
+        assert_eq!(a.try_recv(), Ok(Ok(())));
+        session.begin(2);
+        assert_eq!(sent(&mut session), ["t #2 DUP b"]);
+        assert_eq!(b.try_recv(), Err(TryRecvError::Empty));
+        // The acknowledgement of what the first connection carried as well.
+        session.handle_packet(Packet::PubAck(id(1))).unwrap();
+        session.handle_packet(Packet::PubAck(id(2))).unwrap();
+        assert_eq!(b.try_recv(), Ok(Ok(())));
+        assert!(session.is_idle() && session.takes_messages());
+    }
+
+    #[test]
+    fn subscriptions_come_before_what_is_sent_again() {
+        let mut session = session();
+        let (done, mut told) = oneshot::channel();
+        session.handle_command(Command::Subscribe(Subscription::Methods, done));
+        let _a = send(&mut session, "a");
+        assert_eq!(sent(&mut session), ["SUBSCRIBE #1 $iothub/methods/POST/#", "t #2 a"]);
+        session.begin(2);
+        assert_eq!(
+            sent(&mut session),
+            ["SUBSCRIBE #3 $iothub/methods/POST/#", "t #2 DUP a"]
+        );
+        session.handle_packet(granted(3, GRANTED)).unwrap();
+        assert_eq!(told.try_recv(), Ok(Ok(())));
+        let (done, mut told) = oneshot::channel();
+        session.handle_command(Command::Subscribe(Subscription::Methods, done));
+        assert_eq!((sent(&mut session).len(), told.try_recv()), (0, Ok(Ok(()))));
+    }
+
+    #[test]
+    fn a_refused_subscription_is_told_and_may_be_asked_for_again() {
+        let mut session = session();
+        for packet_id in [1, 2] {
+            let (done, mut told) = oneshot::channel();
+            session.handle_command(Command::Subscribe(Subscription::C2d, done));
+            session.handle_packet(granted(packet_id, SubAckCode::Failure)).unwrap();
+            let refused = Err(Error::SubscriptionRefused("cloud-to-device messages"));
+            assert_eq!(told.try_recv(), Ok(refused));
+        }
+    }
+
+    #[test]
+    fn twin_requests_go_when_their_answer_can_be_heard() {
+        let mut session = session();
+        let (done, mut told) = oneshot::channel();
+        session.handle_command(Command::Report(json!({ "a": 1 }), done));
+        let (get_done, gone) = oneshot::channel();
+        session.handle_command(Command::TwinGet(get_done));
+        assert_eq!(sent(&mut session), ["SUBSCRIBE #1 $iothub/twin/res/#"]);
+        session.handle_packet(granted(1, GRANTED)).unwrap();
+        let report = "$iothub/twin/PATCH/properties/reported/?$rid=1 {\"a\":1}";
+        assert_eq!(sent(&mut session), [report, "$iothub/twin/GET/?$rid=2 "]);
+        // Who does not wait any more is not asked for again.
+        drop(gone);
+        session.begin(2);
+        session.handle_packet(granted(2, GRANTED)).unwrap();
+        assert_eq!(sent(&mut session), ["SUBSCRIBE #2 $iothub/twin/res/#", report]);
+        session
+            .handle_packet(publish("$iothub/twin/res/204/?$rid=1&$version=7", ""))
+            .unwrap();
+        assert_eq!(told.try_recv(), Ok(Ok(7)));
+        assert!(session.is_idle());
+    }
+
+    #[test]
+    fn what_belongs_to_an_older_connection_is_not_sent() {
+        let mut session = session();
+        session.begin(2);
+        let answered = |epoch| Answered {
+            epoch,
+            request_id: "1a".into(),
+            response: MethodResponse::status(200),
+        };
+        session.answer_method(answered(1));
+        session.answer_method(answered(2));
+        let complete = |epoch| {
+            let (done, told) = oneshot::channel();
+            let packet_id = id(9);
+            (Command::Complete { epoch, packet_id, done }, told)
+        };
+        for (epoch, expected) in [(1, Err(Error::LockLost)), (2, Ok(()))] {
+            let (command, mut told) = complete(epoch);
+            session.handle_command(command);
+            assert_eq!(told.try_recv(), Ok(expected));
+        }
+        assert_eq!(
+            sent(&mut session),
+            ["$iothub/methods/res/200/?$rid=1a ", "PubAck(PacketId(9))"]
+        );
+    }
+
+    #[test]
+    fn desired_properties_are_asked_for_once_more_when_a_change_was_missed_meanwhile() {
+        let mut session = session();
+        let (done, _told) = oneshot::channel();
+        session.handle_command(Command::Subscribe(Subscription::Desired, done));
+        session.handle_packet(granted(1, GRANTED)).unwrap();
+        session.handle_packet(granted(2, GRANTED)).unwrap();
+        session.check_desired(false);
+        let asked = sent(&mut session);
+        assert_eq!(asked.last().unwrap(), "$iothub/twin/GET/?$rid=1 ");
+        assert_eq!(asked.len(), 3);
+        let twin = r#"{"desired":{"$version":4},"reported":{"$version":1}}"#;
+        let event = session
+            .handle_packet(publish("$iothub/twin/res/200/?$rid=1", twin))
+            .unwrap();
+        assert!(
+            matches!(event, Some(Event::DesiredAll(Section { version: 4, .. }))),
+            "{event:?}"
+        );
+        assert_eq!(sent(&mut session), ["$iothub/twin/GET/?$rid=2 "]);
+    }
+
+    #[test]
+    fn everyone_is_told_of_the_end() {
+        let mut session = session();
+        let mut message = send(&mut session, "a");
+        let (done, mut twin) = oneshot::channel();
+        session.handle_command(Command::TwinGet(done));
+        let (done, mut subscription) = oneshot::channel();
+        session.handle_command(Command::Subscribe(Subscription::C2d, done));
+        session.fail(&Error::Closed);
+        assert_eq!(message.try_recv(), Ok(Err(Error::Closed)));
+        assert_eq!(twin.try_recv(), Ok(Err(Error::Closed)));
+        assert_eq!(subscription.try_recv(), Ok(Err(Error::Closed)));
+    }
+
+    #[test]
+    fn a_server_that_speaks_as_a_client_is_not_understood() {
+        for packet in [Packet::PingReq, Packet::Disconnect, Packet::PubRec(id(1))] {
+            assert!(matches!(session().handle_packet(packet), Err(Error::Protocol(_))));
+        }
+    }
+}

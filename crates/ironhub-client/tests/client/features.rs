@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use ironhub_client::{
-    ClientCertificate, ConnectionString, DesiredChange, DeviceClient, Error, MethodResponse, Telemetry, Transport,
+    ClientCertificate, ConnectionState, ConnectionString, DesiredChange, DeviceClient, Error, MethodResponse,
+    Telemetry, Transport,
 };
 use ironhub_model::identity::Capabilities;
 use ironhub_model::registry::{AuthenticationSpec, DeviceSpec, Precondition};
@@ -242,4 +243,16 @@ async fn closing_waits_for_what_was_submitted_and_nothing_goes_after_it() {
     assert_eq!(hub.telemetry().await.len(), 20);
     assert_eq!(soon(device.send_telemetry("late")).await, Err(Error::Closed));
     assert_eq!(soon(device.twin()).await, Err(Error::Closed));
+}
+
+#[tokio::test]
+async fn a_client_that_nobody_holds_ends_its_connection() {
+    let hub = TestHub::start().await;
+    let device = hub.device().connect().await.unwrap();
+    let stream = soon(device.c2d()).await.unwrap();
+    let mut state = device.state();
+    drop(device);
+    let closed = ConnectionState::Closed { error: None };
+    soon(state.wait_for(|state| *state == closed)).await.unwrap();
+    drop(stream);
 }
