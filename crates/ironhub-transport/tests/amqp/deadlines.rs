@@ -10,6 +10,11 @@ use tokio::time::{Instant, pause};
 use crate::client::Client;
 use crate::hub::start;
 
+/// Seconds since then, rounded: some of the first one may have passed before the runtime had time in its hand.
+fn seconds_since(begin: Instant) -> u64 {
+    (begin.elapsed() + Duration::from_millis(500)).as_secs()
+}
+
 #[tokio::test]
 async fn a_connection_that_proves_nothing_ends() {
     let hub = start().await;
@@ -19,7 +24,7 @@ async fn a_connection_that_proves_nothing_ends() {
     pause();
     let error = client.closed().await.unwrap();
     assert_eq!(error.condition, condition::UNAUTHORIZED_ACCESS);
-    assert_eq!(begin.elapsed().as_secs(), AMQP_CLAIM_WAIT_MAX.as_secs());
+    assert_eq!(seconds_since(begin), AMQP_CLAIM_WAIT_MAX.as_secs());
 }
 
 #[tokio::test]
@@ -31,7 +36,7 @@ async fn a_silent_peer_is_given_up_after_twice_the_idle_time_out() {
     let begin = Instant::now();
     let error = client.closed().await.unwrap();
     assert_eq!(error.condition, condition::CONNECTION_FORCED);
-    assert_eq!(begin.elapsed().as_secs(), 480);
+    assert_eq!(seconds_since(begin), 480);
 }
 
 #[tokio::test]

@@ -21,7 +21,12 @@ async fn seconds_to_the_end(mut client: Client) -> u64 {
     pause();
     let begin = Instant::now();
     assert_eq!(client.receive().await, None);
-    begin.elapsed().as_secs()
+    seconds_since(begin)
+}
+
+/// Seconds since then, rounded: some of the first one may have passed before the runtime had time in its hand.
+fn seconds_since(begin: Instant) -> u64 {
+    (begin.elapsed() + Duration::from_millis(500)).as_secs()
 }
 
 #[tokio::test]
@@ -75,7 +80,7 @@ async fn a_message_comes_again_when_its_lock_is_over() {
     pause();
     let begin = Instant::now();
     let second = client.message().await;
-    assert_eq!(begin.elapsed().as_secs(), 60);
+    assert_eq!(seconds_since(begin), 60);
     assert_eq!(second.delivery.packet_id(), first.delivery.packet_id());
     assert!(second.delivery.is_dup());
 }
