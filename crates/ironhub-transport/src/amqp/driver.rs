@@ -280,8 +280,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, P: Ports> Driver<S, P> {
     async fn finish(mut self: Box<Self>, end: End) -> End {
         // Devices and readers are let go before the peer's goodbye is waited for.
         self.nodes = Nodes::new();
-        if end.is_ours() {
-            self.amqp.close(end.farewell());
+        if let Some(error) = end.farewell() {
+            self.amqp.close(Some(error));
             let _ = timeout(AMQP_CLOSE_WAIT_MAX, self.closed()).await;
         }
         match end {

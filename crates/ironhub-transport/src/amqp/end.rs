@@ -64,15 +64,11 @@ impl End {
         }
     }
 
-    /// Is the client told that the connection ends, which it has not been so far?
-    pub(super) fn is_ours(&self) -> bool {
-        matches!(self, Self::NoClaim | Self::Draining)
-    }
-
-    /// The reason that the client is told.
+    /// What the client is told before the end, if it has not been told.
+    ///
+    /// Of a hub that stops it hears nothing but the end of the stream, after which all SDKs come back. Node devices give
+    /// up after CLOSE with `amqp:connection:forced`, and wait for ever after CLOSE without an error.
     pub(super) fn farewell(&self) -> Option<AmqpError> {
-        // Of a hub that stops there is none: Node devices come back after CLOSE without an error, and give up after
-        // `amqp:connection:forced`.
         matches!(self, Self::NoClaim).then(|| {
             let text = "The connection has proved nothing within the time for it.";
             AmqpError::new(condition::UNAUTHORIZED_ACCESS, text)
