@@ -357,21 +357,19 @@ mod tests {
 
     /// What goes to the hub: a word or a topic, the packet identifier and the payload.
     fn sent(session: &mut Session) -> Vec<String> {
-        let show = |packet: Packet| match packet {
-            Packet::Publish(publish) => {
+        let show = |packet: Packet| {
+            if let Packet::Publish(publish) = &packet {
                 let delivery = publish.delivery;
                 let dup = if delivery.is_dup() { " DUP" } else { "" };
                 let id = delivery.packet_id().map(|id| format!(" #{id}")).unwrap_or_default();
-                let body = String::from_utf8_lossy(&publish.payload).into_owned();
-                format!("{}{id}{dup} {body}", publish.topic.as_str())
+                let body = String::from_utf8_lossy(&publish.payload);
+                return format!("{}{id}{dup} {body}", publish.topic.as_str());
             }
-            Packet::Subscribe(subscribe) => {
-                format!(
-                    "SUBSCRIBE #{} {}",
-                    subscribe.packet_id, subscribe.subscriptions[0].filter
-                )
+            if let Packet::Subscribe(subscribe) = &packet {
+                let filter = &subscribe.subscriptions[0].filter;
+                return format!("SUBSCRIBE #{} {filter}", subscribe.packet_id);
             }
-            other => format!("{other:?}"),
+            format!("{packet:?}")
         };
         let packets = std::iter::from_fn(|| decode(&mut session.out, &DecodeLimits::CONNECTED).unwrap());
         packets.map(show).collect()
