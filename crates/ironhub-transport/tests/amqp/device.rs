@@ -141,7 +141,7 @@ impl Client {
         }
     }
 
-    async fn hear<T>(&mut self, mut choose: impl FnMut(Performative) -> Option<T>) -> T {
+    pub(crate) async fn hear<T>(&mut self, mut choose: impl FnMut(Performative) -> Option<T>) -> T {
         let mut bytes = Vec::new();
         loop {
             while let Some((frame, len)) = frame::first(&bytes, FRAME_BYTES_MAX).unwrap() {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use ironhub_amqp::connection::{Delivery, Event, LinkId};
-use ironhub_amqp::message::{Body, Message};
-use ironhub_amqp::performative::{DeliveryState, Disposition, Performative, Role};
+use ironhub_amqp::message::{Body, Message, MessageId};
+use ironhub_amqp::performative::{Attach, DeliveryState, Disposition, Performative, ReceiverSettleMode, Role, Source};
 use ironhub_amqp::types::Encoded;
 use ironhub_model::limits::C2D_LOCK_DEFAULT;
-use ironhub_model::{AckRequest, C2dMessage, IdentityId};
+use ironhub_model::{AckRequest, C2dMessage, IdentityId, LockToken};
 use serde_json::Value;
 
 use crate::client::Client;
@@ -126,6 +126,53 @@ async fn an_outcome_counts_although_it_is_not_settled() {
     }
     report(&hub, "b").await;
     assert_eq!(batch(&mut client).await.1, ["b"]);
+}
+
+/// .NET waits for the hub's word on each outcome.
+#[tokio::test]
+async fn outcomes_are_confirmed_and_lost_locks_are_told() {
+    let hub = start().await;
+    let mut client = Client::with_token(&hub, &hub.policy_token("service", "")).await;
+    let mut asked = Attach::new("feedback", Role::Receiver);
+    asked.rcv_settle_mode = Some(ReceiverSettleMode::Second);
+    asked.source = Some(Source::at("/messages/serviceBound/feedback"));
+    let link = client.attach(asked).await.unwrap();
+    client.amqp.grant(link, 10).unwrap();
+    client.flush().await;
+    for (first, expected) in [(1, "accepted"), (2, "com.microsoft:message-lock-lost")] {
+        report(&hub, expected).await;
+        let (delivery, names) = batch(&mut client).await;
+        assert_eq!(names, [expected]);
+        if first == 2 {
+            let message = Message::parse(&delivery.payload).unwrap();
+            let Some(MessageId::String(id)) = message.bare.properties.message_id else {
+                panic!("no message-id")
+            };
+            // The batch is named by its lock token, which somebody else uses here.
+            let token = LockToken::parse(id).unwrap();
+            hub.hub.feedback.complete(&token).await.unwrap();
+        }
+        let disposition = Disposition {
+            role: Role::Receiver,
+            first,
+            last: None,
+            settled: false,
+            state: Some(DeliveryState::Accepted),
+        };
+        client.say(&Performative::Disposition(disposition), b"").await;
+        let heard = client
+            .hear(|performative| match performative {
+                Performative::Disposition(said) if said.role == Role::Sender && said.settled => Some(said),
+                _ => None,
+            })
+            .await;
+        let outcome = match heard.state {
+            Some(DeliveryState::Accepted) => "accepted".into(),
+            Some(DeliveryState::Rejected(Some(error))) => error.condition,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((heard.first, &*outcome), (first, expected));
+    }
 }
 
 #[tokio::test]
