@@ -10,4 +10,4 @@ pub mod state;
 pub use bus::{LocalBus, Switchboard};
 pub use log::{Log, LogHealth, LogOptions, LogStats};
 pub use meta::{DataDir, Meta, MetaError, MetaWanted, Profile};
-pub use state::{BackupError, SqliteState, StateHealth, StateOpenError, StateOptions};
+pub use state::{BackupError, SqliteState, StateHealth, StateLook, StateOpenError, StateOptions};

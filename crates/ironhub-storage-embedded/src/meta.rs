@@ -2,7 +2,7 @@
 
 mod data_dir;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ironhub_model::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -129,6 +129,18 @@ impl Meta {
         })?;
         meta.check(directory, wanted)?;
         Ok(meta)
+    }
+
+    /// The record of a directory that another process may hold; `None` when there is no hub.
+    pub fn look(directory: &Path) -> Result<Option<Self>, MetaError> {
+        let Some(bytes) = DataDir::look(directory, FILE_NAME)? else {
+            return Ok(None);
+        };
+        let meta = Self::parse(&bytes).map_err(|reason| MetaError::Malformed {
+            path: directory.join(FILE_NAME),
+            reason,
+        })?;
+        Ok(Some(meta))
     }
 
     fn of(wanted: &MetaWanted, now: Timestamp) -> Self {

@@ -1,5 +1,7 @@
 //! Documents that hold keys are encrypted at rest, under a key that lies beside the database.
 
+use std::path::Path;
+
 use bytes::Bytes;
 use ironhub_hub::ports::{Key, StoreError, Table};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -29,19 +31,25 @@ pub(crate) struct Seal {
 impl Seal {
     /// Reads the key, or generates it when nothing was sealed yet.
     pub(crate) fn load(directory: &DataDir, is_in_use: bool) -> Result<Self, StateOpenError> {
-        let path = directory.path().join(FILE_NAME);
         match directory.read_file(FILE_NAME)? {
-            Some(bytes) => {
-                let bytes = <[u8; KEY_BYTES]>::try_from(bytes).map_err(|_| StateOpenError::KeyWrong { path })?;
-                Self::new(&bytes)
-            }
-            None if is_in_use => Err(StateOpenError::KeyMissing { path }),
+            Some(bytes) => Self::of(bytes, directory.path()),
+            None if is_in_use => Err(StateOpenError::KeyMissing {
+                path: directory.path().join(FILE_NAME),
+            }),
             None => {
                 let bytes = random_key()?;
                 directory.write_file(FILE_NAME, &bytes)?;
                 Self::new(&bytes)
             }
         }
+    }
+
+    /// The key of a directory, from the content of its file.
+    pub(crate) fn of(bytes: Vec<u8>, directory: &Path) -> Result<Self, StateOpenError> {
+        let bytes = <[u8; KEY_BYTES]>::try_from(bytes).map_err(|_| StateOpenError::KeyWrong {
+            path: directory.join(FILE_NAME),
+        })?;
+        Self::new(&bytes)
     }
 
     /// A key that is never written.

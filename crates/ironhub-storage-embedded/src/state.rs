@@ -8,6 +8,7 @@ mod backup;
 mod connection;
 mod failure;
 mod health;
+mod look;
 mod open;
 mod queue;
 mod reader;
@@ -27,6 +28,7 @@ use tokio::sync::oneshot;
 
 pub use self::backup::BackupError;
 pub use self::health::StateHealth;
+pub use self::look::StateLook;
 pub use self::open::{StateOpenError, StateOptions};
 
 use self::apply::Outcome;

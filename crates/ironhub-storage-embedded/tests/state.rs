@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ironhub_hub::ports::{Commit, CommitError, Expect, Key, MailOp, StateStore, StoreError, Table};
 use ironhub_model::{PartitionId, Timestamp};
-use ironhub_storage_embedded::{DataDir, SqliteState, StateHealth, StateOptions};
+use ironhub_storage_embedded::{DataDir, SqliteState, StateHealth, StateLook, StateOptions};
 use ironhub_testkit::contract;
 
 fn open(path: &Path) -> SqliteState {
@@ -323,4 +323,57 @@ async fn a_backup_of_memory_is_a_file() {
         .unwrap();
     assert_eq!(count, 1);
     assert_eq!(store.health(), StateHealth::Ok);
+}
+
+#[tokio::test]
+async fn a_look_sees_what_the_hub_has_stored_while_it_runs_and_after() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("data");
+    let absent = format!("there is no hub in {}", path.display());
+    assert_eq!(StateLook::open(&path).err().unwrap().to_string(), absent);
+    let seen = |key: &str| {
+        let look = StateLook::open(&path).unwrap();
+        look.get(Table::Hub, &Key::new(key)).unwrap()
+    };
+
+    let store = open(&path);
+    assert_eq!(seen("settings"), None);
+    store.commit(put(Table::Hub, "settings", "first")).await.unwrap();
+    assert_eq!(seen("settings"), Some("first".into()));
+    store.commit(put(Table::Hub, "settings", "second")).await.unwrap();
+    assert_eq!(seen("settings"), Some("second".into()));
+    drop(store);
+    assert_eq!(seen("settings"), Some("second".into()));
+
+    // The look has left nothing that keeps the next hub from starting.
+    let store = open(&path);
+    store.commit(put(Table::Hub, "settings", "third")).await.unwrap();
+    assert_eq!(seen("settings"), Some("third".into()));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_look_is_as_strict_as_a_start() {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("data");
+    drop(open(&path));
+    let key = path.join("master.key");
+    let refused = || StateLook::open(&path).err().unwrap().to_string();
+
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(refused().contains("has mode 0755"), "{}", refused());
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let right = std::fs::read(&key).unwrap();
+    std::fs::write(&key, [0; 32]).unwrap();
+    assert!(
+        refused().contains("is not the key that the state was sealed with"),
+        "{}",
+        refused()
+    );
+    std::fs::remove_file(&key).unwrap();
+    assert!(refused().contains("is missing"), "{}", refused());
+    std::fs::write(&key, right).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(StateLook::open(&path).is_ok());
 }

@@ -42,6 +42,12 @@ impl DataDir {
         }
     }
 
+    /// A file's content in a directory that another process may hold. Refuses a directory that others can get at.
+    pub(crate) fn look(path: &Path, name: &str) -> Result<Option<Vec<u8>>, MetaError> {
+        check_modes(path)?;
+        read(&path.join(name))
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -49,12 +55,7 @@ impl DataDir {
 
     /// A file's content; `None` when there is no such file.
     pub(crate) fn read_file(&self, name: &str) -> Result<Option<Vec<u8>>, MetaError> {
-        let path = self.path.join(name);
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed(&path)(error)),
-        }
+        read(&self.path.join(name))
     }
 
     /// Makes the content durable under this name: after a crash there is the old file or the new one.
@@ -87,6 +88,14 @@ pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(parent) if parent != Path::new("") => sync_directory(parent),
         _ => sync_directory(Path::new(".")),
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, MetaError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(path)(error)),
     }
 }
 

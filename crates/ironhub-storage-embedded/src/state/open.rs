@@ -19,7 +19,7 @@ use crate::meta::{DataDir, MetaError};
 use crate::seal::Seal;
 
 /// The database's name in its directory.
-const FILE_NAME: &str = "state.sqlite";
+pub(super) const FILE_NAME: &str = "state.sqlite";
 /// Reading threads, and their bounds.
 const READERS_MIN: usize = 2;
 const READERS_MAX: usize = 8;
@@ -69,6 +69,20 @@ pub enum StateOpenError {
         /// The key.
         path: PathBuf,
     },
+    /// A document does not open.
+    #[error("{path}: {reason}", path = .path.display())]
+    Document {
+        /// The database.
+        path: PathBuf,
+        /// Which document, and why.
+        reason: String,
+    },
+    /// No hub has ever run there.
+    #[error("there is no hub in {path}", path = .path.display())]
+    Absent {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The system refuses threads or random numbers.
     #[error("cannot start the state store: {0}")]
     System(String),
@@ -97,7 +111,7 @@ pub(super) fn in_directory(directory: &DataDir, options: &StateOptions) -> Resul
         None => connection::create_tables(&writer, &seal.proof()?).map_err(failed)?,
         Some(found) if !connection::is_known(found) => return Err(StateOpenError::Format { path, found }),
         Some(found) => {
-            check_key(&writer, &seal, directory, &path)?;
+            check_key(&writer, &seal, &path)?;
             connection::upgrade(&writer, found).map_err(failed)?;
         }
     }
@@ -134,8 +148,9 @@ pub(super) fn in_memory(options: &StateOptions) -> Result<SqliteState, StateOpen
     start.run(options).map_err(|problem| problem.at(&path))
 }
 
-fn check_key(writer: &Connection, seal: &Seal, directory: &DataDir, path: &Path) -> Result<(), StateOpenError> {
-    let proof = connection::seal_proof(writer).map_err(|source| StateOpenError::Sqlite {
+/// `path` is the database's.
+pub(super) fn check_key(connection: &Connection, seal: &Seal, path: &Path) -> Result<(), StateOpenError> {
+    let proof = connection::seal_proof(connection).map_err(|source| StateOpenError::Sqlite {
         path: path.to_owned(),
         source,
     })?;
@@ -143,7 +158,7 @@ fn check_key(writer: &Connection, seal: &Seal, directory: &DataDir, path: &Path)
         return Ok(());
     }
     Err(StateOpenError::KeyWrong {
-        path: directory.path().join(crate::seal::FILE_NAME),
+        path: path.with_file_name(crate::seal::FILE_NAME),
     })
 }
 
