@@ -7,22 +7,31 @@ mod validate;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use ironhub_model::limits::SWAP_ATTEMPTS_MAX;
 use ironhub_model::registry::Precondition;
-use ironhub_model::settings::CaCertificate;
+use ironhub_model::settings::{CaCertificate, Declared};
 use ironhub_model::{Etag, HubSettings};
 
 pub(crate) use live::LiveSettings;
 
 use crate::core::{Core, service};
 use crate::error::HubError;
-use crate::ports::{Commit, CommitError, Expect, Ports, StateStore};
+use crate::ports::{Commit, CommitError, Expect, Key, Ports, StateStore, Table};
 use crate::store;
 use crate::store::settings::SettingsDocument;
 
 service! {
     /// Reads and replaces the settings.
     Settings
+}
+
+/// The settings in a store that is read from outside a hub; `None` when it has none yet.
+pub fn read_stored<E>(get: impl FnOnce(Table, &Key) -> Result<Option<Bytes>, E>) -> Result<Option<HubSettings>, E>
+where
+    E: From<HubError>,
+{
+    store::settings::read(get).map(|document| document.map(|document| document.settings))
 }
 
 /// The stored settings; a store without any gets `initial`, which has to be valid.
@@ -37,6 +46,7 @@ pub(crate) async fn load_or_create<S: StateStore>(
     let document = SettingsDocument {
         version: 1,
         settings: initial,
+        declared: Vec::new(),
     };
     let commit = Commit::new().put_settings(&document, Expect::Absent)?;
     match state.commit(commit).await {
@@ -61,6 +71,11 @@ impl<P: Ports> Settings<P> {
         self.core.settings.changes()
     }
 
+    /// What the configuration has declared of the settings in force.
+    pub fn declared(&self) -> Arc<[Declared]> {
+        self.core.settings.declared()
+    }
+
     /// The settings with their ETag, from the store.
     pub async fn get(&self) -> Result<(HubSettings, Etag), HubError> {
         let (document, _) = store::settings::load(&self.core.state).await?.ok_or_else(missing)?;
@@ -68,8 +83,8 @@ impl<P: Ports> Settings<P> {
         Ok((document.settings, etag))
     }
 
-    /// Replaces them all. `InvalidArgument` names the key, the value and what was expected. Links whose policy or
-    /// authority is gone fail at their next use.
+    /// Replaces them all. `InvalidArgument` names the key, the value and what was expected, or the declared entry that
+    /// would change. Links whose policy or authority is gone fail at their next use.
     pub async fn replace(&self, settings: HubSettings, precondition: Precondition) -> Result<Etag, HubError> {
         validate::settings(&settings)?;
         let change = move |old: &SettingsDocument| {
@@ -79,6 +94,25 @@ impl<P: Ports> Settings<P> {
             Ok((settings.clone(), Commit::new()))
         };
         self.change(change).await
+    }
+
+    /// Replaces them all by what the configuration makes of them; from now on nobody else can change the declared
+    /// entries. Entries that were declared before and no longer are stay and are free again.
+    pub async fn declare(
+        &self,
+        settings: HubSettings,
+        declared: Vec<Declared>,
+        precondition: Precondition,
+    ) -> Result<Etag, HubError> {
+        validate::settings(&settings)?;
+        let core = Arc::clone(&self.core);
+        let decide = move |old: &SettingsDocument| {
+            if !precondition.allows(&old.etag()) {
+                return Err(HubError::PreconditionFailed);
+            }
+            Ok((settings.clone(), declared.clone(), Commit::new()))
+        };
+        self.core.to_the_end(async move { change(&core, decide).await }).await
     }
 
     /// Adds a certificate authority: one PEM certificate. An unverified one signs nobody in.
@@ -118,26 +152,43 @@ impl<P: Ports> Settings<P> {
         .map(drop)
     }
 
-    /// Decides over the stored settings and stores the outcome, anew when another change came in between.
+    /// Decides over the stored settings and stores the outcome, anew when another change came in between. Refuses what
+    /// would change a declared entry.
     async fn change(
         &self,
         decide: impl Fn(&SettingsDocument) -> Result<(HubSettings, Commit), HubError> + Send + 'static,
     ) -> Result<Etag, HubError> {
         let core = Arc::clone(&self.core);
+        let decide = move |old: &SettingsDocument| {
+            let (settings, commit) = decide(old)?;
+            keep_declared(old, &settings)?;
+            Ok((settings, old.declared.clone(), commit))
+        };
         self.core.to_the_end(async move { change(&core, decide).await }).await
+    }
+}
+
+fn keep_declared(old: &SettingsDocument, new: &HubSettings) -> Result<(), HubError> {
+    let is_changed = |declared: &&Declared| !declared.setting.is_same_in(&old.settings, new);
+    match old.declared.iter().find(is_changed) {
+        None => Ok(()),
+        Some(Declared { setting, by }) => Err(HubError::InvalidArgument(format!(
+            "{setting} is declared by {by} and can be changed only there"
+        ))),
     }
 }
 
 async fn change<P: Ports>(
     core: &Core<P>,
-    decide: impl Fn(&SettingsDocument) -> Result<(HubSettings, Commit), HubError> + Send,
+    decide: impl Fn(&SettingsDocument) -> Result<(HubSettings, Vec<Declared>, Commit), HubError> + Send,
 ) -> Result<Etag, HubError> {
     for _ in 0..SWAP_ATTEMPTS_MAX {
         let (old, rev) = store::settings::load(&core.state).await?.ok_or_else(missing)?;
-        let (settings, commit) = decide(&old)?;
+        let (settings, declared, commit) = decide(&old)?;
         let document = SettingsDocument {
             version: old.version.saturating_add(1),
             settings,
+            declared,
         };
         let commit = commit.put_settings(&document, Expect::At(rev))?;
         if core.swapped(commit).await? {

@@ -1,5 +1,7 @@
 //! The hub's own settings: one versioned document.
 
+mod declared;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,8 @@ use crate::access_policy::AccessPolicy;
 use crate::event::{ConsumerGroup, EventSource};
 use crate::identity::IdentityId;
 use crate::limits;
+
+pub use self::declared::{Declared, SettingName};
 
 /// What an operator can change while the hub runs. The file of the node holds listeners, paths and logging instead. The
 /// three switches are those of Azure's resource description (`IotHubProperties`).

@@ -1,6 +1,7 @@
 //! The hub's settings and certificate authorities as IronHub's own API says them.
 
 use ironhub_model::HubSettings;
+use ironhub_model::settings::Declared;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -16,12 +17,22 @@ pub enum Keys {
     Redacted,
 }
 
+/// The settings as they are told: with what the configuration has declared of them.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Told<'a> {
+    #[serde(flatten)]
+    settings: &'a HubSettings,
+    declared: &'a [Declared],
+}
+
 /// The settings as JSON.
-pub fn settings_json(settings: &HubSettings, keys: Keys) -> String {
+pub fn settings_json(settings: &HubSettings, declared: &[Declared], keys: Keys) -> String {
+    let told = Told { settings, declared };
     if keys == Keys::Shown {
-        return print(settings);
+        return print(&told);
     }
-    let mut value = serde_json::to_value(settings).unwrap_or_default();
+    let mut value = serde_json::to_value(&told).unwrap_or_default();
     let policies = value.get_mut("policies").and_then(Value::as_array_mut);
     for policy in policies.into_iter().flatten().filter_map(Value::as_object_mut) {
         policy.insert("primaryKey".into(), Value::Null);
@@ -30,15 +41,14 @@ pub fn settings_json(settings: &HubSettings, keys: Keys) -> String {
     print(&value)
 }
 
-/// Reads settings: all of them, and none that the hub does not know.
+/// Reads settings: all of them, and none that the hub does not know. What is declared is told and not taken, so that
+/// what was read can be written back.
 pub fn parse_settings(body: &[u8]) -> Result<HubSettings, InvalidRequest> {
-    serde_json::from_slice(body).map_err(|error| {
-        if error.is_data() {
-            InvalidRequest::Argument(error.to_string())
-        } else {
-            InvalidRequest::Malformed(format!("the body is not JSON: {error}"))
-        }
-    })
+    let mut value = json::parse(body)?;
+    if let Some(members) = value.as_object_mut() {
+        members.remove("declared");
+    }
+    serde_json::from_value(value).map_err(|error| InvalidRequest::Argument(error.to_string()))
 }
 
 /// A certificate authority to add.
@@ -85,6 +95,7 @@ pub fn verification_code_json(code: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ironhub_model::settings::SettingName;
     use ironhub_model::{AccessPolicy, Permissions, SymmetricKey};
 
     use super::*;
@@ -101,9 +112,17 @@ mod tests {
 
     #[test]
     fn what_is_shown_can_be_written_back() {
-        let shown = settings_json(&settings(), Keys::Shown);
+        let declared = [Declared {
+            setting: SettingName::Policies("iothubowner".into()),
+            by: "--policy".into(),
+        }];
+        let shown = settings_json(&settings(), &declared, Keys::Shown);
+        assert!(
+            shown.ends_with(r#","declared":[{"setting":"policies","name":"iothubowner","by":"--policy"}]}"#),
+            "{shown}"
+        );
         assert_eq!(parse_settings(shown.as_bytes()), Ok(settings()));
-        let redacted = settings_json(&settings(), Keys::Redacted);
+        let redacted = settings_json(&settings(), &declared, Keys::Redacted);
         assert!(!redacted.contains("BwcH"), "{redacted}");
         assert!(
             redacted.starts_with(
@@ -115,7 +134,7 @@ mod tests {
 
     #[test]
     fn unknown_and_missing_settings_are_refused() {
-        let unknown = settings_json(&settings(), Keys::Shown).replacen('{', r#"{"colour":1,"#, 1);
+        let unknown = settings_json(&settings(), &[], Keys::Shown).replacen('{', r#"{"colour":1,"#, 1);
         assert!(matches!(
             parse_settings(unknown.as_bytes()),
             Err(InvalidRequest::Argument(_))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ironhub_model::HubSettings;
+use ironhub_model::settings::Declared;
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
@@ -20,6 +21,7 @@ pub(crate) struct LiveSettings {
 struct InForce {
     version: u64,
     settings: Arc<HubSettings>,
+    declared: Arc<[Declared]>,
     authorities: Arc<[Authority]>,
 }
 
@@ -33,6 +35,11 @@ impl LiveSettings {
 
     pub(crate) fn current(&self) -> Arc<HubSettings> {
         Arc::clone(&self.in_force.read().settings)
+    }
+
+    /// What the configuration has declared.
+    pub(crate) fn declared(&self) -> Arc<[Declared]> {
+        Arc::clone(&self.0.read().declared)
     }
 
     /// The verified certificate authorities.
@@ -73,6 +80,7 @@ impl From<SettingsDocument> for InForce {
             authorities: verified
                 .filter_map(|certificate| Authority::parse(&certificate.pem))
                 .collect(),
+            declared: document.declared.into(),
             settings: Arc::new(document.settings),
         }
     }

@@ -2,6 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use ironhub_model::settings::Declared;
 use ironhub_model::{Etag, HubSettings};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,9 @@ use crate::ports::{Commit, Expect, Key, Rev, StateStore, Table};
 pub(crate) struct SettingsDocument {
     pub(crate) version: u64,
     pub(crate) settings: HubSettings,
+    /// What the configuration has declared of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) declared: Vec<Declared>,
 }
 
 /// A code that was given out for an authority, until it is used.
@@ -36,6 +41,16 @@ pub(crate) async fn load<S: StateStore>(state: &S) -> Result<Option<(SettingsDoc
         Some((bytes, rev)) => Ok(Some((decode(&bytes, "settings document")?, rev))),
         None => Ok(None),
     }
+}
+
+/// The document in a store that is read without waiting.
+pub(crate) fn read<E: From<HubError>>(
+    get: impl FnOnce(Table, &Key) -> Result<Option<Bytes>, E>,
+) -> Result<Option<SettingsDocument>, E> {
+    let Some(bytes) = get(Table::Hub, &settings_key())? else {
+        return Ok(None);
+    };
+    Ok(Some(decode(&bytes, "settings document")?))
 }
 
 pub(crate) async fn load_proof<S: StateStore>(state: &S, name: &str) -> Result<Option<AuthorityProof>, HubError> {

@@ -3,7 +3,7 @@
 use ironhub_hub::HubError;
 use ironhub_model::event::EventSource;
 use ironhub_model::registry::Precondition;
-use ironhub_model::settings::{CaCertificate, Route};
+use ironhub_model::settings::{CaCertificate, Declared, Route, SettingName};
 use ironhub_model::{ConsumerGroup, Etag, HubSettings, Permissions};
 
 use crate::harness::{Stage, check, policy};
@@ -153,4 +153,51 @@ async fn many_writers_lose_no_change() {
     assert!(writers.join_all().await.iter().all(Result::is_ok));
     assert_eq!(stage.hub.settings.current().ca_certificates.len(), 20);
     assert_eq!(stage.hub.settings.get().await.unwrap().0.ca_certificates.len(), 20);
+}
+
+#[tokio::test]
+async fn what_the_configuration_declares_nobody_else_changes() {
+    let stage = Stage::new().await;
+    let settings = &stage.hub.settings;
+    let (mut document, etag) = settings.get().await.unwrap();
+    document.routes = vec![route("declared"), route("free")];
+    let declared = vec![Declared {
+        setting: SettingName::Routes("declared".into()),
+        by: "route in hub.toml".into(),
+    }];
+    let second = settings.declare(
+        document.clone(),
+        declared.clone(),
+        Precondition::Match(vec![etag.clone()]),
+    );
+    second.await.unwrap();
+    assert_eq!(*settings.declared(), *declared);
+    let stale = settings.declare(document.clone(), Vec::new(), Precondition::Match(vec![etag]));
+    check("stale", stale.await, "PreconditionFailed");
+
+    let mut gone = document.clone();
+    gone.routes.remove(0);
+    let mut changed = document.clone();
+    changed.routes[0].is_enabled = false;
+    for refused in [gone, changed] {
+        let refused = settings.replace(refused, Precondition::Any).await.unwrap_err();
+        assert!(
+            refused
+                .to_string()
+                .contains("routes \"declared\" is declared by route in hub.toml"),
+            "{refused}"
+        );
+    }
+    assert_eq!(settings.current().routes.len(), 2);
+    document.routes.remove(1);
+    settings.replace(document.clone(), Precondition::Any).await.unwrap();
+
+    // What is declared no longer stays, and is free.
+    settings
+        .declare(document.clone(), Vec::new(), Precondition::Any)
+        .await
+        .unwrap();
+    assert_eq!(settings.current().routes, document.routes);
+    document.routes.clear();
+    settings.replace(document, Precondition::Any).await.unwrap();
 }

@@ -27,7 +27,8 @@ pub(super) async fn get<P: Ports>(call: &Call<P>) -> Answer {
         Keys::Redacted
     };
     let (settings, etag) = call.in_time(call.hub().settings.get()).await?;
-    let mut response = answer::json(dialect::settings_json(&settings, keys));
+    let declared = call.hub().settings.declared();
+    let mut response = answer::json(dialect::settings_json(&settings, &declared, keys));
     answer::set(&mut response, ETAG, &etag::header(&etag));
     Ok(response)
 }
@@ -35,7 +36,7 @@ pub(super) async fn get<P: Ports>(call: &Call<P>) -> Answer {
 pub(super) async fn put<P: Ports>(call: &Call<P>) -> Answer {
     operator(call).await?;
     let settings = dialect::parse_settings(&call.body(REQUEST_BODY_BYTES_MAX).await?)?;
-    let body = dialect::settings_json(&settings, Keys::Shown);
+    let body = dialect::settings_json(&settings, &call.hub().settings.declared(), Keys::Shown);
     let etag = call
         .in_time(call.hub().settings.replace(settings, call.precondition()))
         .await?;
