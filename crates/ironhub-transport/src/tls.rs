@@ -10,7 +10,7 @@ use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::version::{TLS12, TLS13};
 
-pub use certificates::{CertificateChain, Certificates, InvalidChain};
+pub use certificates::{CertificateChain, Certificates, CheckedChains, InvalidChain};
 use client_certificate::AnyClientCertificate;
 pub use stream::TlsStream;
 

@@ -36,6 +36,9 @@ pub enum InvalidChain {
 /// address too.
 pub struct Certificates(RwLock<Arc<[Entry]>>);
 
+/// Chains that can serve: each key fits its certificate.
+pub struct CheckedChains(Arc<[Entry]>);
+
 struct Entry {
     names: Vec<String>,
     key: Arc<CertifiedKey>,
@@ -44,13 +47,12 @@ struct Entry {
 impl Certificates {
     /// At least one chain; the order is that of preference.
     pub fn new(chains: Vec<CertificateChain>) -> Result<Arc<Self>, InvalidChain> {
-        Ok(Arc::new(Self(RwLock::new(entries(chains)?))))
+        Ok(Arc::new(Self(RwLock::new(CheckedChains::new(chains)?.0))))
     }
 
-    /// Takes other chains from the next handshake on. When one of them is not valid nothing changes.
-    pub fn replace(&self, chains: Vec<CertificateChain>) -> Result<(), InvalidChain> {
-        *self.0.write() = entries(chains)?;
-        Ok(())
+    /// Takes other chains from the next handshake on.
+    pub fn replace(&self, chains: CheckedChains) {
+        *self.0.write() = chains.0;
     }
 }
 
@@ -79,11 +81,15 @@ impl Entry {
     }
 }
 
-fn entries(chains: Vec<CertificateChain>) -> Result<Arc<[Entry]>, InvalidChain> {
-    if chains.is_empty() {
-        return Err(InvalidChain::None);
+impl CheckedChains {
+    /// At least one chain; the order is that of preference.
+    pub fn new(chains: Vec<CertificateChain>) -> Result<Self, InvalidChain> {
+        if chains.is_empty() {
+            return Err(InvalidChain::None);
+        }
+        let entries: Result<_, _> = chains.into_iter().map(entry).collect();
+        entries.map(Self)
     }
-    chains.into_iter().map(entry).collect()
 }
 
 fn entry(chain: CertificateChain) -> Result<Entry, InvalidChain> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ironhub_transport::listener::{AdmissionLimits, Admissions, Drain, Listener, ListenerOptions, PeerPolicy, Service};
 use ironhub_transport::peer::Peer;
 use ironhub_transport::socket::Socket;
-use ironhub_transport::tls::{Alpn, Certificates, server_config};
+use ironhub_transport::tls::{Alpn, Certificates, CheckedChains, server_config};
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
@@ -184,9 +184,12 @@ async fn chains_are_chosen_by_name_and_exchanged_while_running() {
     assert!(reach(&first, "hub.test").await);
     assert!(reach(&second, "a.other.test").await);
     assert!(!reach(&third, "hub.test").await);
-    assert!(certificates.replace(Vec::new()).is_err());
+    assert!(CheckedChains::new(Vec::new()).is_err());
+    let mut mismatched = third.chain();
+    mismatched.key = first.chain().key;
+    assert!(CheckedChains::new(vec![mismatched]).is_err());
     assert!(reach(&first, "hub.test").await);
-    certificates.replace(vec![third.chain()]).unwrap();
+    certificates.replace(CheckedChains::new(vec![third.chain()]).unwrap());
     assert!(reach(&third, "hub.test").await);
     assert!(!reach(&first, "hub.test").await);
 }
