@@ -114,7 +114,9 @@ impl<P: Ports> MqttService<P> {
 
     fn report(&self, end: &End, peer: &Peer) {
         metrics::counter!("ironhub_mqtt_connections_ended_total", "reason" => end.reason()).increment(1);
-        if !end.is_fault() {
+        if matches!(end, End::Refused) {
+            // Whoever refused has told why.
+        } else if !end.is_fault() {
             debug!(peer = %peer.address(), %end, "MQTT connection ended");
         } else if let Some(held_back) = self.endings.pass() {
             info!(peer = %peer.address(), reason = end.reason(), %end, held_back, "MQTT connection closed");

@@ -9,11 +9,11 @@ use super::topic::{DeviceTopic, split_query};
 pub(super) fn parse(path: &str) -> Option<DeviceTopic<'_>> {
     let rest = path.strip_prefix("methods/res/")?;
     let Some((status, query)) = split_query(rest) else {
-        return Some(DeviceTopic::Ignored("a method response without $rid"));
+        return Some(DeviceTopic::Ignored("method_response_rid"));
     };
     match (status.parse(), query.request_id) {
-        (Err(_), _) => Some(DeviceTopic::Ignored("a method response without a numeric status")),
-        (_, None) => Some(DeviceTopic::Ignored("a method response without $rid")),
+        (Err(_), _) => Some(DeviceTopic::Ignored("method_response_status")),
+        (_, None) => Some(DeviceTopic::Ignored("method_response_rid")),
         (Ok(status), Some(request_id)) => Some(DeviceTopic::MethodResponse { status, request_id }),
     }
 }

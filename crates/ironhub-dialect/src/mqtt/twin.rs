@@ -18,7 +18,7 @@ pub(super) fn parse(path: &str) -> Option<DeviceTopic<'_>> {
         _ => return None,
     };
     let Some((query, request_id)) = query.and_then(|query| Some((query.version, query.request_id?))) else {
-        return Some(DeviceTopic::Ignored("a twin request without $rid"));
+        return Some(DeviceTopic::Ignored("twin_request_rid"));
     };
     match query.map(str::parse) {
         _ if !reported => Some(DeviceTopic::TwinGet { request_id }),
@@ -30,9 +30,7 @@ pub(super) fn parse(path: &str) -> Option<DeviceTopic<'_>> {
             request_id,
             version: Some(version),
         }),
-        Some(Err(_)) => Some(DeviceTopic::Ignored(
-            "a reported patch with a $version that is no number",
-        )),
+        Some(Err(_)) => Some(DeviceTopic::Ignored("reported_version")),
     }
 }
 

@@ -159,12 +159,12 @@ impl<P: Ports> State<P> {
             DeviceTopic::MethodResponse { status, request_id } => {
                 match parse_request_id(request_id) {
                     Some(request_id) => bring_answer(link, request_id, status, publish.payload),
-                    None => ignore("a method response with a $rid that is no number"),
+                    None => ignore("method_response_rid"),
                 }
                 Ticket::Now
             }
-            DeviceTopic::Ignored(why) => {
-                ignore(why);
+            DeviceTopic::Ignored(reason) => {
+                ignore(reason);
                 Ticket::Now
             }
             // Was looked for before.
@@ -268,9 +268,9 @@ enum Step {
     Pending(Pending),
 }
 
-fn ignore(why: &'static str) {
-    metrics::counter!("ironhub_mqtt_ignored_total", "reason" => why).increment(1);
-    debug!(why, "message ignored");
+fn ignore(reason: &'static str) {
+    metrics::counter!("ironhub_mqtt_ignored_total", "reason" => reason).increment(1);
+    debug!(reason, "message ignored");
 }
 
 /// All that the hub says at QoS 0, as Azure does even to subscriptions at QoS 1.
