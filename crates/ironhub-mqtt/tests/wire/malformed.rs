@@ -4,7 +4,8 @@ use bytes::BytesMut;
 use ironhub_mqtt::codec::FixedHeader;
 use ironhub_mqtt::{DecodeLimits, decode};
 
-use crate::notation::{bytes, decode_all};
+use crate::decoding::decode_all;
+use crate::notation::bytes;
 
 #[track_caller]
 fn check(notation: &str, reason: &str) {

@@ -1,11 +1,7 @@
 //! A notation for packets that reads like the specification's tables.
 //!
 //! Words are: hexadecimal bytes (`82`, `000a`); `*`, the remaining length of what follows; `<text>`, a
-//! length-prefixed field; `'text'`, the text itself.
-
-use bytes::BytesMut;
-use ironhub_mqtt::packet::Packet;
-use ironhub_mqtt::{DecodeError, DecodeLimits, decode};
+//! length-prefixed field; `'text'`, the text itself. The tests of whoever speaks MQTT over a socket read it too.
 
 /// The bytes of one packet.
 pub(crate) fn bytes(notation: &str) -> Vec<u8> {
@@ -16,18 +12,6 @@ pub(crate) fn bytes(notation: &str) -> Vec<u8> {
         }
         None => words(notation),
     }
-}
-
-/// Decodes the first packet of `input` under the default limits; what is left over is an error of the test.
-pub(crate) fn decode_all(input: &[u8]) -> Result<Option<Packet>, DecodeError> {
-    let mut buffer = BytesMut::from(input);
-    let packet = decode(&mut buffer, &DecodeLimits::CONNECTED)?;
-    if packet.is_some() {
-        assert!(buffer.is_empty(), "left over: {buffer:?}");
-    } else {
-        assert_eq!(buffer, input, "an incomplete packet stays in the buffer");
-    }
-    Ok(packet)
 }
 
 fn words(notation: &str) -> Vec<u8> {

@@ -7,7 +7,8 @@ use ironhub_mqtt::packet::{
 };
 use ironhub_mqtt::{DecodeError, DecodeLimits, EncodeError, decode};
 
-use crate::notation::{bytes, decode_all};
+use crate::decoding::decode_all;
+use crate::notation::bytes;
 
 /// Decodes and encodes `notation`, and feeds every beginning of it to the decoder, which must wait for more.
 #[track_caller]

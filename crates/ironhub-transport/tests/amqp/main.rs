@@ -13,8 +13,6 @@ mod device;
 mod events;
 mod feedback;
 mod golden;
-#[path = "../mqtt/held_log.rs"]
-mod held_log;
 mod hostile;
 mod hub;
 mod links;

@@ -1,16 +1,14 @@
 //! A log that takes events and never makes them durable, as when its disk has no room.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use http_body_util::BodyExt;
 use hyper::Request;
-use ironhub_hub::ports::{Bounds, Completion, EventLog, LogError, LogRecord, Retention, Start, SubmitError, Watermark};
 use ironhub_hub::{Hub, HubConfig, Parts, Ports};
-use ironhub_model::{AccessPolicy, HubSettings, PartitionId, Permissions, SequenceNumber, SymmetricKey, sas_token};
+use ironhub_model::{AccessPolicy, HubSettings, Permissions, SymmetricKey, sas_token};
 use ironhub_storage_embedded::{LocalBus, SqliteState};
-use ironhub_testkit::FakeClock;
+use ironhub_testkit::{FakeClock, HeldLog};
 use ironhub_transport::https::{HttpsOptions, router};
 use tower_service::Service;
 
@@ -20,50 +18,9 @@ struct StallingPorts;
 
 impl Ports for StallingPorts {
     type State = SqliteState;
-    type Log = StalledLog;
+    type Log = HeldLog;
     type Bus = LocalBus;
     type Clock = FakeClock;
-}
-
-/// Full, or taking events that never become durable.
-struct StalledLog {
-    is_full: bool,
-    watermark: Arc<Watermark>,
-}
-
-impl EventLog for StalledLog {
-    fn partitions(&self) -> u32 {
-        1
-    }
-
-    fn submit(&self, _: PartitionId, _: &[u8]) -> Result<Completion, SubmitError> {
-        if self.is_full {
-            return Err(SubmitError::Full);
-        }
-        Ok(self.watermark.completion(1))
-    }
-
-    async fn ready(&self) -> Result<(), SubmitError> {
-        std::future::pending().await
-    }
-
-    async fn read(&self, _: PartitionId, _: Start, _: usize) -> Result<Vec<LogRecord>, LogError> {
-        Ok(Vec::new())
-    }
-
-    async fn wait(&self, _: PartitionId, _: SequenceNumber) -> Result<(), LogError> {
-        std::future::pending().await
-    }
-
-    fn bounds(&self, partition: PartitionId) -> Result<Bounds, LogError> {
-        Err(LogError::NoPartition(partition))
-    }
-
-    fn trouble(&self) -> Option<String> {
-        None
-    }
-
-    fn set_retention(&self, _: Retention) {}
 }
 
 async fn send(is_full: bool) -> (u16, Option<String>, String) {
@@ -74,12 +31,11 @@ async fn send(is_full: bool) -> (u16, Option<String>, String) {
         primary_key: key.clone(),
         secondary_key: key.clone(),
     };
+    let log = HeldLog::new();
+    log.set_full(is_full);
     let parts = Parts::<StallingPorts> {
         state: SqliteState::open_in_memory().unwrap(),
-        log: StalledLog {
-            is_full,
-            watermark: Watermark::new(),
-        },
+        log,
         bus: LocalBus::new(),
         clock: FakeClock::default(),
     };

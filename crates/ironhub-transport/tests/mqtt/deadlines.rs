@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use ironhub_model::limits::{CONNECT_WAIT_MAX, STALL_MAX};
 use ironhub_mqtt::packet::{ConnAck, Packet, Password, QoS};
+use ironhub_testkit::HeldLog;
 use tokio::time::{Instant, pause};
 
 use crate::client::{Client, connect};
-use crate::held_log::HeldLog;
 use crate::hub::{TestHub, device_id, start};
 use crate::transcripts::c2d_message;
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use ironhub_model::IdentityId;
 use ironhub_model::limits::D2C_IN_FLIGHT_PER_CONNECTION_MAX;
 use ironhub_mqtt::packet::{ConnAck, ConnectRefusal, Delivery, Packet, Publish, QoS, SubAckCode};
+use ironhub_testkit::HeldLog;
 use tokio::time::{Instant, timeout};
 
 use crate::client::{Client, WATCHDOG, connect, will};
-use crate::held_log::HeldLog;
 use crate::hub::{TestHub, device_id, start};
 use crate::transcripts::c2d_message;
 

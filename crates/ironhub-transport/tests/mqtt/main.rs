@@ -11,7 +11,6 @@ mod deadlines;
 #[cfg(test)]
 mod delivery;
 #[cfg(test)]
-mod held_log;
 #[cfg(test)]
 mod hub;
 #[cfg(test)]

@@ -1,57 +1,13 @@
-//! A notation for packets that reads like the specification's tables.
-//!
-//! Words are: hexadecimal bytes (`82`, `000a`); `*`, the remaining length of what follows; `<text>`, a
-//! length-prefixed field; `'text'`, the text itself. A last word `…` in what a server sends stands for anything.
+//! A notation for packets that reads like the specification's tables: that of the wire crate's own tests, where a last
+//! word `…` in what a server sends stands for anything.
+
+#[path = "../../../ironhub-mqtt/tests/wire/notation.rs"]
+mod exact;
 
 /// The bytes of one packet, and whether anything may follow within it.
 pub(crate) fn packet(notation: &str) -> (Vec<u8>, bool) {
-    let (notation, is_open) = match notation.strip_suffix('…') {
-        Some(start) => (start, true),
-        None => (notation, false),
-    };
-    let bytes = match notation.split_once('*') {
-        Some((first, body)) => {
-            let body = words(body);
-            [words(first), remaining_length(body.len()), body].concat()
-        }
-        None => words(notation),
-    };
-    (bytes, is_open)
-}
-
-fn words(notation: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut rest = notation.trim_start();
-    while let Some(first) = rest.chars().next() {
-        let (word, tail) = match first {
-            '<' => rest[1..].split_once('>').expect("a closing >"),
-            '\'' => rest[1..].split_once('\'').expect("a closing '"),
-            _ => rest.split_at(rest.find(' ').unwrap_or(rest.len())),
-        };
-        match first {
-            '<' => {
-                out.extend(u16::try_from(word.len()).unwrap().to_be_bytes());
-                out.extend(word.as_bytes());
-            }
-            '\'' => out.extend(word.as_bytes()),
-            _ => out.extend(hex(word)),
-        }
-        rest = tail.trim_start();
-    }
-    out
-}
-
-fn hex(word: &str) -> impl Iterator<Item = u8> {
-    assert!(word.len().is_multiple_of(2), "half a byte in {word:?}");
-    (0..word.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&word[at..at + 2], 16).expect("hexadecimal digits"))
-}
-
-fn remaining_length(length: usize) -> Vec<u8> {
-    let low = u8::try_from(length % 128).unwrap();
-    match length / 128 {
-        0 => vec![low],
-        high => [vec![low | 0x80], remaining_length(high)].concat(),
+    match notation.strip_suffix('…') {
+        Some(start) => (exact::bytes(start), true),
+        None => (exact::bytes(notation), false),
     }
 }

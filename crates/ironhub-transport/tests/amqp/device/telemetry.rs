@@ -5,9 +5,9 @@ use ironhub_model::limits::{AMQP_DELIVERY_BYTES_MAX, D2C_MESSAGE_BYTES_MAX};
 
 use super::{address, attach, device, with_property};
 use crate::client::Client;
-use crate::held_log::HeldLog;
 use crate::hub::{TestHub, start_over};
 use ironhub_testkit::FakeClock;
+use ironhub_testkit::HeldLog;
 
 fn message(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();

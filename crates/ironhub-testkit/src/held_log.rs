@@ -1,4 +1,4 @@
-//! A log that a test holds: what it takes becomes durable, or finds room, when the test says so.
+//! A log that a test holds.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -9,8 +9,9 @@ use ironhub_hub::ports::{Bounds, Completion, EventLog, LogError, LogRecord, Rete
 use ironhub_model::{EventSource, PartitionId, SequenceNumber};
 use tokio::sync::Notify;
 
+/// A log of one partition that a test holds: what it takes becomes durable, or finds room, when the test says so.
 #[derive(Clone)]
-pub(crate) struct HeldLog(Arc<Inner>);
+pub struct HeldLog(Arc<Inner>);
 
 struct Inner {
     events: Mutex<Vec<Vec<u8>>>,
@@ -21,7 +22,8 @@ struct Inner {
 }
 
 impl HeldLog {
-    pub(crate) fn new() -> Self {
+    /// Takes events, none of which is durable yet.
+    pub fn new() -> Self {
         Self(Arc::new(Inner {
             events: Mutex::default(),
             watermark: Watermark::new(),
@@ -31,17 +33,19 @@ impl HeldLog {
         }))
     }
 
-    pub(crate) fn watermark(&self) -> &Watermark {
+    /// How far its events are durable: event `n` is once the mark has risen to `n`.
+    pub fn watermark(&self) -> &Watermark {
         &self.0.watermark
     }
 
-    pub(crate) fn set_full(&self, is_full: bool) {
+    /// Refuses further events, or takes them again.
+    pub fn set_full(&self, is_full: bool) {
         self.0.is_full.store(is_full, Ordering::SeqCst);
         self.0.room.notify_waiters();
     }
 
     /// The bodies of the device's messages so far, as text, once there are `count` of them.
-    pub(crate) async fn bodies(&self, count: usize) -> Vec<String> {
+    pub async fn bodies(&self, count: usize) -> Vec<String> {
         loop {
             let came = self.0.came.notified();
             let bodies = self.now();
@@ -53,17 +57,23 @@ impl HeldLog {
     }
 
     /// Those that are there.
-    pub(crate) fn now(&self) -> Vec<String> {
+    pub fn now(&self) -> Vec<String> {
         let events = self.0.events.lock().unwrap();
         events.iter().filter_map(|event| body(event)).collect()
     }
 
     /// Does an event hold this text anywhere?
-    pub(crate) fn holds(&self, text: &str) -> bool {
+    pub fn holds(&self, text: &str) -> bool {
         let events = self.0.events.lock().unwrap();
         events
             .iter()
             .any(|event| event.windows(text.len()).any(|part| part == text.as_bytes()))
+    }
+}
+
+impl Default for HeldLog {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
