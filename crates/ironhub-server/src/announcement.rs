@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use ironhub_model::{ConnectionString, DeviceId, SymmetricKey};
 use serde::Serialize;
 
+use crate::policies::{self, connection_string};
+
 /// Everything a client needs to know of a started hub. Holds keys: for the owner's eyes.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Announcement {
@@ -21,6 +23,10 @@ pub struct Announcement {
     pub ca_file: Option<PathBuf>,
     /// Ready to paste.
     pub connection_strings: ConnectionStrings,
+    /// Where the keys of a production hub are kept. Its terminal is often a log, so [`Announcement::to_text`] names
+    /// the command that shows them in place of the connection strings.
+    #[serde(skip)]
+    pub keys_in: Option<PathBuf>,
 }
 
 /// The ports as bound; a listener that is off is left out.
@@ -61,27 +67,17 @@ impl ConnectionStrings {
         policies: impl IntoIterator<Item = (&'a str, SymmetricKey)>,
         devices: impl IntoIterator<Item = (DeviceId, SymmetricKey)>,
     ) -> Self {
-        let policies: Vec<_> = policies.into_iter().collect();
-        let event_hubs = policies
+        let named: Vec<_> = policies.into_iter().collect();
+        let event_hubs = named
             .iter()
             .find(|(name, _)| *name == "service")
-            .or(policies.first())
-            .map(|(name, key)| {
-                let key = key.expose();
-                format!(
-                    "Endpoint=sb://{host_name}/;SharedAccessKeyName={name};SharedAccessKey={key};EntityPath={hub_name}"
-                )
-            });
+            .or(named.first())
+            .map(|(name, key)| policies::event_hubs(host_name, hub_name, (name, key)));
         Self {
             event_hubs: event_hubs.unwrap_or_default(),
-            policies: policies
-                .into_iter()
-                .map(|(name, key)| {
-                    (
-                        name.to_owned(),
-                        ConnectionString::for_policy(host_name, name, key).expose(),
-                    )
-                })
+            policies: named
+                .iter()
+                .map(|(name, key)| ((*name).to_owned(), connection_string(host_name, name, key)))
                 .collect(),
             devices: devices
                 .into_iter()
@@ -121,17 +117,7 @@ impl Announcement {
             "\nHealth   http://localhost:{}/health  (/metrics, /ca.pem)\n",
             ports.health
         );
-        for (id, connection_string) in &self.connection_strings.devices {
-            let _ = writeln!(text, "Device {id}\n  {connection_string}");
-        }
-        for (name, connection_string) in &self.connection_strings.policies {
-            let _ = writeln!(text, "Policy {name}\n  {connection_string}");
-        }
-        let _ = writeln!(
-            text,
-            "Event Hubs-compatible endpoint\n  {}",
-            self.connection_strings.event_hubs
-        );
+        text += &self.connection_strings_or_where_they_are();
         if ports.https != 443 {
             let _ = writeln!(
                 text,
@@ -144,6 +130,27 @@ impl Announcement {
         if let Some(ca_file) = &self.ca_file {
             let _ = write!(text, "\n{}", trust_lines(ca_file, host));
         }
+        text
+    }
+
+    fn connection_strings_or_where_they_are(&self) -> String {
+        let host = &self.host_name;
+        if let Some(directory) = &self.keys_in {
+            let directory = directory.display();
+            return format!(
+                "The keys are sealed in {directory}. Show the policies' connection strings with\n  \
+                 ironhub policy show --data-dir \"{directory}\" --host-name {host}\n"
+            );
+        }
+        let strings = &self.connection_strings;
+        let mut text = String::new();
+        for (id, connection_string) in &strings.devices {
+            let _ = writeln!(text, "Device {id}\n  {connection_string}");
+        }
+        for (name, connection_string) in &strings.policies {
+            let _ = writeln!(text, "Policy {name}\n  {connection_string}");
+        }
+        let _ = writeln!(text, "Event Hubs-compatible endpoint\n  {}", strings.event_hubs);
         text
     }
 }
@@ -194,6 +201,7 @@ mod tests {
                 [("iothubowner", key()), ("service", key())],
                 [(DeviceId::parse("MyPythonDevice").unwrap(), key())],
             ),
+            keys_in: None,
         }
     }
 
@@ -220,6 +228,21 @@ mod tests {
             strings["event_hubs"],
             format!("Endpoint=sb://localhost/;SharedAccessKeyName=service;SharedAccessKey={key};EntityPath=ironhub")
         );
+    }
+
+    #[test]
+    fn a_production_hub_tells_where_its_keys_are_and_none_of_them() {
+        let hub = Announcement {
+            keys_in: Some("/var/lib/ironhub".into()),
+            ..announcement()
+        };
+        let text = hub.to_text();
+        assert!(!text.contains("SharedAccessKey"), "{text}");
+        assert!(
+            text.contains("ironhub policy show --data-dir \"/var/lib/ironhub\" --host-name localhost\n"),
+            "{text}"
+        );
+        assert!(hub.to_json().contains("SharedAccessKey"), "the ready file is asked for");
     }
 
     #[test]

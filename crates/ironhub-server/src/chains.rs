@@ -1,5 +1,6 @@
 //! Server certificates: signed by the development authority, or read from files.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -46,7 +47,23 @@ pub(crate) fn read(
 
 fn from_files(files: &CertificateFiles) -> Result<CertificateChain, StartError> {
     let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| unusable(path, &error));
+    check_key_mode(&files.key)?;
     chain(&read(&files.chain)?, &read(&files.key)?, &files.chain)
+}
+
+/// The key's group may read it: system accounts share keys so. Everyone may not.
+fn check_key_mode(path: &Path) -> Result<(), StartError> {
+    let metadata = std::fs::metadata(path).map_err(|error| unusable(path, &error))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    // None of the three lowest bits: what everyone may do.
+    if mode.trailing_zeros() >= 3 {
+        return Ok(());
+    }
+    let path_shown = path.display();
+    Err(unusable(
+        path,
+        &format_args!("it has mode {mode:04o}, so everyone can get at the key; run: chmod o= {path_shown}"),
+    ))
 }
 
 fn chain(chain_pem: &str, key_pem: &str, path: &Path) -> Result<CertificateChain, StartError> {

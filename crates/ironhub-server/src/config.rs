@@ -6,13 +6,16 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ironhub_model::HubSettings;
 use ironhub_model::limits::{PARTITIONS_DEFAULT, PARTITIONS_MAX};
 use ironhub_storage_embedded::log::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use ironhub_transport::faults::Rule;
 
+pub use ironhub_hub::ports::Retention;
 pub use ironhub_storage_embedded::Profile;
 pub use ironhub_storage_embedded::log::limits::SEGMENT_BYTES_DEFAULT;
 
+use crate::declared::DeclaredSettings;
 use crate::seed::Seed;
 
 /// Where state and events live.
@@ -65,14 +68,11 @@ pub enum Certificates {
     Files(Vec<CertificateFiles>),
 }
 
-/// How long events stay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
-    /// Older events go.
-    pub age: Duration,
-    /// The oldest events go when all partitions together hold more.
-    pub bytes: u64,
-}
+/// A day, as a fresh Azure IoT Hub, and 8 GiB.
+pub const RETENTION_DEFAULT: Retention = Retention {
+    age: Duration::from_hours(24),
+    bytes: 8 << 30,
+};
 
 /// Everything a hub process is told.
 #[derive(Debug, Clone)]
@@ -105,8 +105,8 @@ pub struct ServerConfig {
     pub segment_bytes: u64,
     /// What a fresh hub holds.
     pub seed: Seed,
-    /// Allowance for clocks that differ, in seconds; none means the profile's default.
-    pub sas_clock_skew_s: Option<u64>,
+    /// Settings of the hub that only the configuration can change.
+    pub declared: DeclaredSettings,
     /// Rules that break the hub on purpose, to prove that tests notice; development only.
     pub faults: Vec<Rule>,
 }
@@ -149,16 +149,6 @@ impl Default for Listeners {
     }
 }
 
-impl Default for Retention {
-    /// A day, as a fresh Azure IoT Hub, and 8 GiB.
-    fn default() -> Self {
-        Self {
-            age: Duration::from_hours(24),
-            bytes: 8 << 30,
-        }
-    }
-}
-
 impl ServerConfig {
     /// A development hub in memory on free ports of 127.0.0.1, for tests inside a Rust program. The authority stays in
     /// `ca_directory`.
@@ -193,10 +183,10 @@ impl ServerConfig {
             storage: Storage::InMemory,
             certificates: Certificates::Authority(ca_directory),
             partitions: PARTITIONS_DEFAULT,
-            retention: Retention::default(),
+            retention: RETENTION_DEFAULT,
             segment_bytes: SEGMENT_BYTES_DEFAULT,
             seed: Seed::dev(),
-            sas_clock_skew_s: None,
+            declared: DeclaredSettings::default(),
             faults: Vec::new(),
         }
     }
@@ -221,6 +211,10 @@ impl ServerConfig {
         if !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes) {
             let size = format!("{} bytes", self.segment_bytes);
             return Err(ConfigError::new("segment-size", size, "1MiB to 1GiB"));
+        }
+        if let Some(policy) = self.declared.public_policy().filter(|_| !self.uses_dev_keys()) {
+            let expected = "another key: this one is a public development key";
+            return Err(ConfigError::new("policy", policy, expected));
         }
         self.check_profile()
     }
@@ -254,13 +248,37 @@ impl ServerConfig {
         Ok(())
     }
 
-    /// [`ServerConfig::sas_clock_skew_s`], or the profile's default.
-    pub fn effective_sas_clock_skew_s(&self) -> u64 {
-        let default = match self.profile {
+    /// A fresh hub's allowance for clocks that differ, in seconds.
+    pub fn sas_clock_skew_s_default(&self) -> u64 {
+        match self.profile {
             Profile::Dev => 5,
-            Profile::Production => ironhub_model::HubSettings::SAS_CLOCK_SKEW_S_DEFAULT,
-        };
-        self.sas_clock_skew_s.unwrap_or(default)
+            Profile::Production => HubSettings::SAS_CLOCK_SKEW_S_DEFAULT,
+        }
+    }
+
+    /// Settings that differ from those of `running` and that a running hub does not take: their keys.
+    pub fn changes_that_wait(&self, running: &Self) -> Vec<&'static str> {
+        let differs = [
+            ("dev", self.profile != running.profile),
+            ("host-name", self.host_name != running.host_name),
+            ("host-alias", self.host_aliases != running.host_aliases),
+            ("listeners", self.listeners != running.listeners),
+            (
+                "allow-public-dev-keys",
+                self.allow_public_dev_keys != running.allow_public_dev_keys,
+            ),
+            ("allowed-origin", self.allowed_origins != running.allowed_origins),
+            ("data-dir", self.storage != running.storage),
+            ("partitions", self.partitions != running.partitions),
+            ("retention", self.retention != running.retention),
+            ("segment-size", self.segment_bytes != running.segment_bytes),
+            ("seed", self.seed != running.seed),
+        ];
+        differs
+            .into_iter()
+            .filter(|(_, differs)| *differs)
+            .map(|(key, _)| key)
+            .collect()
     }
 
     /// Are the fixed keys good enough? On loopback they are; beyond it only by explicit wish.

@@ -11,7 +11,7 @@ use ironhub_model::settings::{CaCertificate, Route};
 use ironhub_model::{AuthenticationType, ConsumerGroup, DeviceId, DeviceStatus, ModuleId};
 use serde::Deserialize;
 
-use crate::dev_keys;
+use crate::{declared, dev_keys};
 
 /// The content of a seed file.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -21,7 +21,7 @@ pub struct Seed {
     #[serde(rename = "device")]
     pub devices: Vec<SeedDevice>,
     /// Routes to the built-in endpoint.
-    #[serde(rename = "route")]
+    #[serde(rename = "route", deserialize_with = "declared::routes")]
     pub routes: Vec<Route>,
     /// Consumer groups besides `$Default`.
     pub consumer_groups: Vec<ConsumerGroup>,
@@ -252,6 +252,7 @@ mod tests {
             [[route]]
             name = "twins"
             source = "TwinChangeEvents"
+            is-enabled = false
             "#,
         )
         .unwrap();
@@ -262,7 +263,10 @@ mod tests {
         assert_eq!(pump.tags, Some(serde_json::json!({"site": "ship-7"})));
         assert_eq!(camera.spec().authentication.kind, Some(AuthenticationType::SelfSigned));
         assert_eq!(camera.spec().status, Some(DeviceStatus::Disabled));
-        assert_eq!(seed.routes[0].name, "twins");
+        assert_eq!(
+            (seed.routes[0].name.as_str(), seed.routes[0].is_enabled),
+            ("twins", false)
+        );
         assert!(seed.consumer_groups[0].is_named("Billing"));
     }
 

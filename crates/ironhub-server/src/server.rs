@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ironhub_hub::ports::Clock;
 use ironhub_hub::{Hub, HubConfig, HubError};
-use ironhub_model::AccessPolicy;
+use ironhub_model::{DeviceId, SymmetricKey};
 use ironhub_transport::amqp::AmqpService;
 use ironhub_transport::faults::{Faults, break_requests};
 use ironhub_transport::http::{AllowedOrigins, HttpService};
@@ -16,7 +16,7 @@ use ironhub_transport::listener::{Drain, Listener, Service};
 use ironhub_transport::mqtt::MqttService;
 use ironhub_transport::peer::Peer;
 use ironhub_transport::socket::Socket;
-use ironhub_transport::tls::{Certificates, InvalidChain};
+use ironhub_transport::tls::{Certificates, CheckedChains, InvalidChain};
 use ironhub_transport::websocket::{MqttAndAmqp, SubProtocol, WebSocketService, WebSocketStream};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -25,7 +25,7 @@ use tracing::{info, warn};
 use crate::announcement::{Announcement, ConnectionStrings};
 use crate::certificates::CertificateError;
 use crate::clock::SystemClock;
-use crate::config::{ConfigError, ServerConfig};
+use crate::config::{ConfigError, Profile, ServerConfig, Storage};
 use crate::listeners::Bound;
 use crate::storage::Embedded;
 use crate::{chains, initial, metrics, storage};
@@ -42,6 +42,8 @@ pub struct Server {
     listeners: JoinSet<()>,
     drain: Drain,
 }
+
+type DeviceKeys = Vec<(DeviceId, SymmetricKey)>;
 
 /// Why a hub did not start. Says what, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +95,12 @@ pub enum StartError {
         /// Why.
         error: HubError,
     },
+    /// The configuration declares settings that cannot be.
+    #[error("the configuration declares what cannot be: {reason}")]
+    Settings {
+        /// Key, value, and what was expected.
+        reason: String,
+    },
     /// A production hub is told a key that everyone knows.
     #[error("the key of {id} is a public development key; give it another, or leave it out to have one generated")]
     PublicKey {
@@ -107,19 +115,30 @@ pub enum StartError {
     Hub(#[from] HubError),
 }
 
+impl StartError {
+    /// Does the configuration or the seed say what cannot be? A start with the same will fail again.
+    pub fn is_misconfiguration(&self) -> bool {
+        matches!(
+            self,
+            Self::Config(_) | Self::Seed { .. } | Self::Settings { .. } | Self::PublicKey { .. }
+        )
+    }
+}
+
 impl Server {
     /// Opens storage, brings it in line with the configuration, and listens. When this returns, everything listens.
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
         config.check()?;
         let (certificates, ca_file) = chains::load(&config)?;
-        let hub = start_hub(&config).await?;
+        let (hub, device_keys) = start_hub(&config).await?;
         let bound = Bound::bind(&config, Arc::clone(&certificates)).await?;
         let announcement = Announcement {
             host_name: config.host_name.clone(),
             ports: bound.ports(),
             health_url: health_url(bound.health.address()),
             ca_file,
-            connection_strings: connection_strings(&hub, &config).await?,
+            connection_strings: connection_strings(&hub, &config, device_keys),
+            keys_in: keys_in(&config),
         };
         let mut server = Self {
             hub,
@@ -143,13 +162,23 @@ impl Server {
         &self.hub
     }
 
-    /// Reads the certificate files again; when they cannot be used the old ones stay.
-    pub fn reload(&self) {
-        let reloaded = chains::read(&self.config, SystemClock.now());
-        match reloaded.and_then(|(chains, _)| Ok(self.certificates.replace(chains)?)) {
-            Ok(()) => info!("certificates reloaded"),
-            Err(error) => warn!(%error, "certificates not reloaded, the old ones stay"),
+    /// Puts the certificates and declared settings of `config` in force, which otherwise should be the configuration
+    /// that the hub was started with. When one of them cannot be, nothing changes.
+    pub async fn reload(&self, config: &ServerConfig) -> Result<(), StartError> {
+        config.check()?;
+        let (chains, _) = chains::read(config, SystemClock.now())?;
+        let chains = CheckedChains::new(chains)?;
+        initial::declare(&self.hub, config).await?;
+        self.certificates.replace(chains);
+        let waiting = config.changes_that_wait(&self.config);
+        if !waiting.is_empty() {
+            warn!(
+                keys = waiting.join(" "),
+                "changed settings that take effect at the next start"
+            );
         }
+        info!("certificates and declared settings reloaded");
+        Ok(())
     }
 
     /// Takes no more connections, tells the open ones, lets what is under way end, writes everything down.
@@ -214,7 +243,8 @@ impl WebSocketService for NoWebSockets {
     async fn serve(self: Arc<Self>, _: SubProtocol, _: WebSocketStream<Socket>, _: Peer, _: Drain) {}
 }
 
-async fn start_hub(config: &ServerConfig) -> Result<Hub<Embedded>, StartError> {
+/// The hub, and the keys of its seeded devices.
+async fn start_hub(config: &ServerConfig) -> Result<(Hub<Embedded>, DeviceKeys), StartError> {
     metrics::install();
     let mut host_names = vec![config.host_name.clone()];
     host_names.extend(config.host_aliases.iter().cloned());
@@ -229,10 +259,10 @@ async fn start_hub(config: &ServerConfig) -> Result<Hub<Embedded>, StartError> {
     let (parts, created_at) = storage::open(config, hub_name)?;
     let mut hub_config = HubConfig::new(hub_name, host_names, initial::settings(config)?);
     hub_config.created_at = created_at;
-    hub_config.dev = config.profile == crate::Profile::Dev;
+    hub_config.dev = config.profile == Profile::Dev;
     let hub = Hub::start(hub_config, parts).await?;
-    initial::apply(&hub, config).await?;
-    Ok(hub)
+    let device_keys = initial::apply(&hub, config).await?;
+    Ok((hub, device_keys))
 }
 
 /// `localhost` where that leads there.
@@ -245,13 +275,19 @@ fn health_url(address: SocketAddr) -> String {
     }
 }
 
-async fn connection_strings(hub: &Hub<Embedded>, config: &ServerConfig) -> Result<ConnectionStrings, StartError> {
+fn keys_in(config: &ServerConfig) -> Option<PathBuf> {
+    match (config.profile, &config.storage) {
+        (Profile::Production, Storage::Directory(directory)) => Some(directory.clone()),
+        _ => None,
+    }
+}
+
+fn connection_strings(hub: &Hub<Embedded>, config: &ServerConfig, device_keys: DeviceKeys) -> ConnectionStrings {
     let settings = hub.settings.current();
-    let policy = |policy: &AccessPolicy| (policy.name.clone(), policy.primary_key.clone());
-    let policies: Vec<_> = settings.policies.iter().map(policy).collect();
-    Ok(ConnectionStrings::new(
+    let policies = settings.policies.iter();
+    ConnectionStrings::new(
         (&config.host_name, &hub.info().hub_name),
-        policies.iter().map(|(name, key)| (name.as_str(), key.clone())),
-        initial::device_keys(hub, config).await?,
-    ))
+        policies.map(|policy| (policy.name.as_str(), policy.primary_key.clone())),
+        device_keys,
+    )
 }

@@ -5,7 +5,7 @@ use std::process;
 use std::sync::Arc;
 
 use ironhub_hub::Parts;
-use ironhub_hub::ports::{Clock, Ports, Retention};
+use ironhub_hub::ports::{Clock, Ports};
 use ironhub_model::Timestamp;
 use ironhub_storage_embedded::disk::{Disk, MemoryDisk, RealDisk};
 use ironhub_storage_embedded::log::{Log, LogOptions};
@@ -78,10 +78,7 @@ fn in_directory(
 fn log_options(config: &ServerConfig) -> LogOptions {
     let clock = Arc::new(|| SystemClock.now());
     let mut options = LogOptions::new(config.partitions, clock, Box::new(|_| disk_failed()));
-    options.retention = Retention {
-        age: config.retention.age,
-        bytes: config.retention.bytes,
-    };
+    options.retention = config.retention;
     options.segment_bytes = config.segment_bytes;
     options
 }

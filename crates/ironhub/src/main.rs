@@ -1,11 +1,16 @@
 //! The `ironhub` program.
 
 mod config_file;
+mod exit;
 mod logging;
+mod output;
 mod paths;
+mod policy;
+mod reference;
 mod serve;
 mod trust;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -24,24 +29,27 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     /// Print how each kind of client takes the development hub's CA
     Trust(trust::TrustArgs),
+    /// The shared access policies of a hub on this machine
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Print the reference of all settings
+    #[command(hide = true)]
+    Reference,
 }
 
 fn main() -> ExitCode {
-    let arguments = match config_file::expand::<Cli>(std::env::args_os()) {
-        Ok(arguments) => arguments,
-        Err(error) => return failure(&error),
-    };
-    let result = match Cli::parse_from(arguments).command {
-        Command::Serve(args) => serve::run(*args),
-        Command::Trust(args) => trust::run(&args),
-    };
-    match result {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failure(error.as_ref()),
+        Err(error) => exit::failed(error.as_ref()),
     }
 }
 
-fn failure(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("error: {error}");
-    ExitCode::FAILURE
+fn run() -> Result<(), Box<dyn Error>> {
+    let expanded = config_file::expand::<Cli>(std::env::args_os())?;
+    match Cli::parse_from(expanded.arguments).command {
+        Command::Serve(args) => serve::run(*args, &expanded.sources),
+        Command::Trust(args) => trust::run(&args),
+        Command::Policy(command) => policy::run(command),
+        Command::Reference => reference::run(),
+    }
 }

@@ -1,31 +1,34 @@
 //! `ironhub serve`: flags, variables and file become a configuration; a hub runs until it is told to stop.
 
 mod args;
+mod settings;
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use clap::Parser;
 use ironhub_server::{Announcement, Server, ServerConfig};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::info;
+use tracing::{error, info};
 
 pub(crate) use self::args::ServeArgs;
-use crate::logging;
+use crate::config_file::{self, Sources};
+use crate::{Cli, Command, logging, output};
 
-#[expect(clippy::print_stdout, reason = "connection strings are the answer to the command")]
-pub(crate) fn run(args: ServeArgs) -> Result<(), Box<dyn Error>> {
+/// Runs a hub; `sources` tells where each of its settings was given.
+pub(crate) fn run(args: ServeArgs, sources: &Sources) -> Result<(), Box<dyn Error>> {
     logging::start(&args.log, args.log_format)?;
     let ready_file = args.ready_file.clone();
-    let config: ServerConfig = args.into_config()?;
+    let config = args.into_config(sources)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let server = Server::start(config).await?;
-        print!("{}", server.announcement().to_text());
-        std::io::stdout().flush()?;
+        output::print(&server.announcement().to_text())?;
         if let Some(path) = &ready_file {
             write_ready_file(path, server.announcement())?;
         }
@@ -61,10 +64,37 @@ impl Signals {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => server.reload(),
+                _ = self.hang_up.recv() => reload(server).await,
             }
         }
     }
+}
+
+/// Reads the same flags, variables and file again, and puts what a running hub can take in force.
+async fn reload(server: &Server) {
+    let reloaded = match configuration(std::env::args_os()) {
+        Ok(config) => server.reload(&config).await.map_err(Into::into),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = reloaded {
+        error!(%error, "not reloaded, everything stays as it was");
+    }
+}
+
+fn configuration(arguments: impl IntoIterator<Item = OsString>) -> Result<ServerConfig, Box<dyn Error>> {
+    let expanded = config_file::expand::<Cli>(arguments)?;
+    let cli = Cli::try_parse_from(expanded.arguments).map_err(|error| first_line(&error))?;
+    match cli.command {
+        Command::Serve(args) => args.into_config(&expanded.sources),
+        Command::Trust(_) | Command::Policy(_) | Command::Reference => Err("not a hub's settings".into()),
+    }
+}
+
+/// The rest of what clap says is the way to its help.
+fn first_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.trim_start_matches("error: ").to_owned()
 }
 
 /// Writes through a temporary file, so that whoever waits for the name never reads half of it. It holds keys: 0600.

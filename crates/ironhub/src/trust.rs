@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ironhub_server::announcement::trust_lines;
 
-use crate::paths;
+use crate::{output, paths};
 
 /// The flags of `ironhub trust`.
 #[derive(Debug, Args)]
@@ -19,13 +19,12 @@ pub(crate) struct TrustArgs {
     host_name: String,
 }
 
-#[expect(clippy::print_stdout, reason = "the answer to the command")]
 pub(crate) fn run(args: &TrustArgs) -> Result<(), Box<dyn Error>> {
     let ca_file = args.ca_dir.clone().unwrap_or_else(paths::ca_directory).join("ca.pem");
     if !ca_file.exists() {
         let ca_file = ca_file.display();
         return Err(format!("there is no {ca_file} yet; start a hub once: ironhub serve --dev").into());
     }
-    print!("{}", trust_lines(&ca_file, &args.host_name));
+    output::print(&trust_lines(&ca_file, &args.host_name))?;
     Ok(())
 }

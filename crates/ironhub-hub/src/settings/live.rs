@@ -39,7 +39,7 @@ impl LiveSettings {
 
     /// What the configuration has declared.
     pub(crate) fn declared(&self) -> Arc<[Declared]> {
-        Arc::clone(&self.0.read().declared)
+        Arc::clone(&self.in_force.read().declared)
     }
 
     /// The verified certificate authorities.

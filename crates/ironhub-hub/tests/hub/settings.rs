@@ -172,8 +172,8 @@ async fn what_the_configuration_declares_nobody_else_changes() {
     );
     second.await.unwrap();
     assert_eq!(*settings.declared(), *declared);
-    let stale = settings.declare(document.clone(), Vec::new(), Precondition::Match(vec![etag]));
-    check("stale", stale.await, "PreconditionFailed");
+    let outdated = settings.declare(document.clone(), Vec::new(), Precondition::Match(vec![etag]));
+    check("outdated", outdated.await, "PreconditionFailed");
 
     let mut gone = document.clone();
     gone.routes.remove(0);

@@ -11,6 +11,8 @@ use ironhub_server::Rule;
 use ironhub_server::config::{CertificateFiles, Certificates, Listeners, Retention};
 use ironhub_server::{ConfigError, Profile, Seed, ServerConfig, Storage};
 
+use super::settings::SettingsArgs;
+use crate::config_file::Sources;
 use crate::logging::LogFormat;
 use crate::paths;
 
@@ -88,9 +90,6 @@ pub(crate) struct ServeArgs {
     /// segments, so smaller ones make it faster and compression worse
     #[arg(long, env = "IRONHUB_SEGMENT_SIZE", value_name = "SIZE", default_value = "128MiB", value_parser = parse_size)]
     pub(crate) segment_size: u64,
-    /// Seconds by which clocks may differ when a token's expiry is judged; 300, and 5 with --dev
-    #[arg(long, env = "IRONHUB_SAS_CLOCK_SKEW_S", value_name = "SECONDS")]
-    pub(crate) sas_clock_skew_s: Option<u64>,
     /// A server certificate chain in PEM, leaf first; repeat with --key for more names
     #[arg(long, env = "IRONHUB_CERTIFICATE", value_name = "FILE", value_delimiter = ',')]
     pub(crate) certificate: Vec<PathBuf>,
@@ -118,11 +117,13 @@ pub(crate) struct ServeArgs {
         default_value = "text"
     )]
     pub(crate) log_format: LogFormat,
+    #[command(flatten)]
+    settings: SettingsArgs,
 }
 
 impl ServeArgs {
-    /// The configuration that these settings make.
-    pub(crate) fn into_config(self) -> Result<ServerConfig, Box<dyn Error>> {
+    /// The configuration that these settings make; `sources` tells where each was given.
+    pub(crate) fn into_config(self, sources: &Sources) -> Result<ServerConfig, Box<dyn Error>> {
         let profile = if self.dev { Profile::Dev } else { Profile::Production };
         let listeners = self.listeners();
         let config = ServerConfig {
@@ -147,7 +148,7 @@ impl ServeArgs {
             allow_public_dev_keys: self.allow_public_dev_keys,
             allowed_origins: self.allowed_origin,
             partitions: self.partitions,
-            sas_clock_skew_s: self.sas_clock_skew_s,
+            declared: self.settings.declared(sources)?,
             faults: self.fault,
         };
         config.check()?;
@@ -250,8 +251,8 @@ mod tests {
     fn config(arguments: &[&str]) -> Result<ServerConfig, String> {
         let all = ["ironhub", "serve"].iter().chain(arguments);
         match Cli::try_parse_from(all).map_err(|error| error.to_string())?.command {
-            Command::Serve(args) => args.into_config().map_err(|error| error.to_string()),
-            Command::Trust(_) => Err("not serve".into()),
+            Command::Serve(args) => args.into_config(&Sources::new()).map_err(|error| error.to_string()),
+            Command::Trust(_) | Command::Policy(_) | Command::Reference => Err("not serve".into()),
         }
     }
 
