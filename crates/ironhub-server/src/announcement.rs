@@ -158,15 +158,46 @@ impl Announcement {
 /// How each kind of client takes the CA; `ironhub trust` prints the same.
 pub fn trust_lines(ca_file: &Path, host_name: &str) -> String {
     let ca = ca_file.display();
-    let mut text = format!(
-        "Trust the hub's CA, {ca}\n\
-         \x20 Python device SDK, OpenSSL   export SSL_CERT_FILE=\"{ca}\"\n\
-         \x20 Python service SDK (REST)    export REQUESTS_CA_BUNDLE=\"{ca}\"\n\
-         \x20 Python Event Hubs (certifi)  cat \"{ca}\" >> \"$(python3 -m certifi)\"\n\
-         \x20 Node                         export NODE_EXTRA_CA_CERTS=\"{ca}\"\n\
-         \x20 Debian, Ubuntu               sudo cp \"{ca}\" /usr/local/share/ca-certificates/ironhub.crt && sudo update-ca-certificates\n\
-         \x20 Fedora, RHEL                 sudo cp \"{ca}\" /etc/pki/ca-trust/source/anchors/ironhub.pem && sudo update-ca-trust\n\
-         \x20 macOS                        sudo security add-trusted-cert -d -k /Library/Keychains/System.keychain \"{ca}\"\n"
+    let rows = [
+        ("Python device SDK", format!("export SSL_CERT_FILE=\"{ca}\"")),
+        (
+            "Python service SDK",
+            format!("export REQUESTS_CA_BUNDLE=\"{ca}\" SSL_CERT_FILE=\"{ca}\"   (REST, AMQP)"),
+        ),
+        (
+            "Python Event Hubs",
+            format!(
+                "pass connection_verify=\"{ca}\", or once for all:\n{INDENT}cat \"{ca}\" >> \"$(python3 -m certifi)\""
+            ),
+        ),
+        ("Node, all packages", format!("export NODE_EXTRA_CA_CERTS=\"{ca}\"")),
+        ("C", format!("the option TrustedCerts with the text of {ca}")),
+        (
+            "Java",
+            format!("keytool -importcert -cacerts -storepass changeit -noprompt -alias ironhub -file \"{ca}\""),
+        ),
+        (".NET, Azure CLI, others", "the system's store:".into()),
+        (
+            "  Debian, Ubuntu",
+            format!("sudo cp \"{ca}\" /usr/local/share/ca-certificates/ironhub.crt && sudo update-ca-certificates"),
+        ),
+        (
+            "  Fedora, RHEL",
+            format!("sudo cp \"{ca}\" /etc/pki/ca-trust/source/anchors/ironhub.pem && sudo update-ca-trust"),
+        ),
+        (
+            "  macOS",
+            format!("sudo security add-trusted-cert -d -k /Library/Keychains/System.keychain \"{ca}\""),
+        ),
+    ];
+    let mut text = format!("Trust the hub's CA, {ca}\n");
+    // Writing to a string cannot fail.
+    for (client, way) in rows {
+        let _ = writeln!(text, "  {client:<26}{way}");
+    }
+    let _ = writeln!(
+        text,
+        "Event Hubs clients do without on a development hub: append ;UseDevelopmentEmulator=true to the connection string."
     );
     if !host_name.contains('.') {
         let _ = writeln!(
@@ -177,6 +208,9 @@ pub fn trust_lines(ca_file: &Path, host_name: &str) -> String {
     }
     text
 }
+
+/// As far as the first column of the trust lines.
+const INDENT: &str = "                            ";
 
 #[cfg(test)]
 mod tests {
@@ -250,9 +284,14 @@ mod tests {
         let text = announcement().to_text();
         for part in [
             "HostName=localhost;DeviceId=MyPythonDevice",
-            "SSL_CERT_FILE",
+            "\n  Python device SDK         export SSL_CERT_FILE=\"/ca/ca.pem\"\n",
+            "REQUESTS_CA_BUNDLE=\"/ca/ca.pem\"",
+            "connection_verify=\"/ca/ca.pem\"",
+            "certifi",
+            "NODE_EXTRA_CA_CERTS",
+            "update-ca-certificates",
+            "UseDevelopmentEmulator=true",
             "HostName=127.0.0.1",
-            "/ca.pem",
         ] {
             assert!(text.contains(part), "{part} not in:\n{text}");
         }

@@ -97,6 +97,16 @@ impl HostNames {
             .collect()
     }
 
+    /// Where the certificate of the authority for these names is, or will be, under `directory`.
+    pub fn ca_file(&self, directory: &Path) -> PathBuf {
+        let extra = self.extra_names();
+        if extra.is_empty() {
+            directory.join("ca.pem")
+        } else {
+            directory.join(extra.join("+")).join("ca.pem")
+        }
+    }
+
     /// Names outside what every development authority covers: each needs an authority of its own.
     fn extra_names(&self) -> Vec<String> {
         let covered = |name: &str| {
@@ -122,13 +132,8 @@ impl Authority {
     /// Opens the authority under `directory`, making it when there is none. Hubs with the same names share one.
     pub fn open(directory: &Path, names: &HostNames, now: Timestamp) -> Result<Self, CertificateError> {
         let extra = names.extra_names();
-        let directory = if extra.is_empty() {
-            directory.to_owned()
-        } else {
-            directory.join(extra.join("+"))
-        };
-        let certificate_file = directory.join("ca.pem");
-        let key_file = directory.join("ca.key");
+        let certificate_file = names.ca_file(directory);
+        let key_file = certificate_file.with_extension("key");
         if !key_file.exists() || !certificate_file.exists() {
             let extra: Vec<String> = extra.into_iter().chain(names.machine_name.clone()).collect();
             make_authority((&certificate_file, &key_file), &extra, now)?;
