@@ -67,6 +67,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         (size > 0).then_some(chunk)
     }
 
+    /// Reads so many bytes and forgets them.
+    pub(crate) async fn skip(&mut self, len: usize) {
+        self.fill(len).await;
+        self.read.drain(..len);
+    }
+
     /// Has the server closed the connection, with nothing left to read?
     pub(crate) async fn is_closed(&mut self) -> bool {
         let mut byte = [0];

@@ -7,6 +7,8 @@ mod events;
 #[cfg(test)]
 mod exchange;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod methods;
 #[cfg(test)]
 mod query;

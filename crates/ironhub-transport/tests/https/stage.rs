@@ -21,7 +21,7 @@ use ironhub_transport::peer::Peer;
 use ironhub_transport::socket::Socket;
 use ironhub_transport::tls::{Alpn, CertificateChain, Certificates, server_config};
 use ironhub_transport::websocket::{SubProtocol, WebSocketService, WebSocketStream};
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -52,7 +52,7 @@ pub(crate) struct Stage {
     pub(crate) hub: Hub<TestPorts>,
     pub(crate) clock: FakeClock,
     address: SocketAddr,
-    client: Arc<ClientConfig>,
+    roots: RootCertStore,
 }
 
 impl Stage {
@@ -72,24 +72,38 @@ impl Stage {
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), options).await.unwrap();
         let address = listener.address();
         tokio::spawn(listener.run(Arc::new(service), Drain::new()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let client = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         Self {
             hub,
             clock,
             address,
-            client: Arc::new(client),
+            roots,
         }
     }
 
     pub(crate) async fn connect(&self) -> Connection<TlsStream<TcpStream>> {
+        self.connect_with(None).await
+    }
+
+    /// A connection that shows a certificate.
+    pub(crate) async fn connect_with(
+        &self,
+        identity: Option<&(CertificateDer<'static>, PrivateKeyDer<'static>)>,
+    ) -> Connection<TlsStream<TcpStream>> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(self.roots.clone());
+        let client = match identity {
+            None => client.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let chain = vec![certificate.clone()];
+                client.with_client_auth_cert(chain, key.clone_key()).unwrap()
+            }
+        };
         let stream = TcpStream::connect(self.address).await.unwrap();
         let name = ServerName::try_from(HOST).unwrap();
-        let connector = TlsConnector::from(Arc::clone(&self.client));
+        let connector = TlsConnector::from(Arc::new(client));
         Connection::new(connector.connect(name, stream).await.unwrap())
     }
 

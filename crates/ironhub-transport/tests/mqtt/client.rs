@@ -10,7 +10,7 @@ use ironhub_mqtt::packet::{
 };
 use ironhub_mqtt::{DecodeLimits, decode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::hub::{DEVICE, HOST, TestHub};
 
@@ -26,6 +26,16 @@ impl Client {
     pub(crate) async fn open(address: SocketAddr) -> Self {
         Self {
             stream: TcpStream::connect(address).await.unwrap(),
+            input: BytesMut::new(),
+        }
+    }
+
+    /// A device that keeps little of what it does not read.
+    pub(crate) async fn open_narrow(address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        Self {
+            stream: socket.connect(address).await.unwrap(),
             input: BytesMut::new(),
         }
     }

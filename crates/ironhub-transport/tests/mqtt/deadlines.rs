@@ -5,6 +5,7 @@ use std::time::Duration;
 use ironhub_model::limits::{CONNECT_WAIT_MAX, STALL_MAX};
 use ironhub_mqtt::packet::{ConnAck, Packet, Password, QoS};
 use ironhub_testkit::HeldLog;
+use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, pause};
 
 use crate::client::{Client, connect};
@@ -63,6 +64,21 @@ async fn a_stall_ends_the_connection_although_its_keep_alive_stands_still() {
     log.set_full(true);
     client.publish("devices/d.1/messages/events/", b"m", 1).await;
     assert_eq!(seconds_to_the_end(client).await, STALL_MAX.as_secs());
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_closed() {
+    let (hub, _log) = held().await;
+    let mut client = Client::open_narrow(hub.address).await;
+    let mut long = connect(&hub);
+    long.keep_alive_s = 1000;
+    client.connect(long).await;
+    pause();
+    let begin = Instant::now();
+    // Asks and asks until neither side can take any more, and then until the hub has had enough.
+    let pings = [0xC0, 0].repeat(8192);
+    while client.stream.write_all(&pings).await.is_ok() {}
+    assert_eq!(begin.elapsed().as_secs(), STALL_MAX.as_secs());
 }
 
 #[tokio::test]
