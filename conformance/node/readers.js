@@ -37,10 +37,11 @@ class Checkpoints {
 }
 
 /** A client that gives up at the first failure unless told otherwise. */
-function consumerClient(c, group, { policy, key, text = connectionString(c, policy, key), maxRetries = 0 } = {}) {
+function consumerClient(c, group, { policy, key, text = connectionString(c, policy, key), maxRetries = 0, store } = {}) {
   const options = { retryOptions: { maxRetries, retryDelayInMs: 100, timeoutInMs: 10_000 } };
   if (c.column === EVENTHUB_WS) options.webSocketOptions = { webSocket: WebSocket };
-  const client = new EventHubConsumerClient(group, text, new Checkpoints(), options);
+  // With a store, the SDK reads with owner level 0.
+  const client = new EventHubConsumerClient(...[group, text, store, options].filter(Boolean));
   c.atEnd(() => client.close());
   return client;
 }
@@ -99,4 +100,4 @@ const at = ({ partition, sequenceNumber }) => ({ partition, startPosition: { seq
 /** From what comes after this event of the log. */
 const after = ({ partition, sequenceNumber }) => ({ partition, startPosition: { sequenceNumber } });
 
-module.exports = { after, at, connectionString, consumerClient, read };
+module.exports = { Checkpoints, after, at, connectionString, consumerClient, read };

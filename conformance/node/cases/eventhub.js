@@ -4,7 +4,7 @@
 const { EventHubProducerClient, earliestEventPosition, latestEventPosition } = require('@azure/event-hubs');
 
 const { EVENTHUBS, Message, check, define, equal, refused } = require('../framework');
-const { after, at, connectionString, consumerClient, read } = require('../readers');
+const { Checkpoints, after, at, connectionString, consumerClient, read } = require('../readers');
 
 const PARTITIONS = ['0', '1', '2', '3'];
 const LARGEST_BYTES = 256 * 1024 - 1024;
@@ -298,7 +298,7 @@ define('eventhub/last-enqueued', EVENTHUBS, async (c) => {
 async function goesOn(c) {
   const device = await c.device();
   const logged = await c.log(device, '0');
-  const client = consumerClient(c, await c.group(), { maxRetries: 1000 });
+  const client = consumerClient(c, await c.group(), { maxRetries: 1000, store: new Checkpoints() });
   const reading = await read(c, device, { client, ...at(logged) });
   await c.log(device, '1');
   equal(bodies(await reading.events.takeMany(2)), ['0', '1']);
