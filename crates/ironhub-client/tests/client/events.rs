@@ -110,7 +110,7 @@ async fn a_reader_goes_on_after_each_cut() {
 #[tokio::test]
 async fn tokens_are_renewed_in_place() {
     const LIFETIME: Duration = Duration::from_secs(2);
-    let hub = TestHub::with(|config| config.sas_clock_skew_s = Some(0)).await;
+    let hub = TestHub::with(|config| config.declared.sas_clock_skew_s = Some(0)).await;
     let proxy = Proxy::to(hub.server.announcement().ports.amqp).await;
     let service = hub
         .service()
