@@ -145,10 +145,7 @@ fn flags(argument: &Arg, key: &str, value: &toml::Value) -> Option<Vec<OsString>
         let is_on = value.as_bool()?;
         return Some(is_on.then(|| format!("--{key}").into()).into_iter().collect());
     }
-    let values = match value {
-        toml::Value::Array(values) => values.as_slice(),
-        value => std::slice::from_ref(value),
-    };
+    let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
     values
         .iter()
         .map(|value| Some(format!("--{key}={}", text(value)?).into()))
@@ -165,18 +162,23 @@ fn text(value: &toml::Value) -> Option<String> {
 
 /// The value of a message: tables and lists may hold keys of policies.
 fn brief(value: &toml::Value) -> String {
-    match value {
-        toml::Value::Array(_) => "[…]".into(),
-        toml::Value::Table(_) => "{…}".into(),
-        scalar => scalar.to_string(),
+    if value.is_array() {
+        "[…]".into()
+    } else if value.is_table() {
+        "{…}".into()
+    } else {
+        value.to_string()
     }
 }
 
 fn expected_form(argument: &Arg) -> &'static str {
-    match argument.get_action() {
-        ArgAction::SetTrue => "true or false",
-        ArgAction::Append => "a text or a table, or a list of them",
-        _ => "a text, a number, true or false, or a table",
+    let action = argument.get_action();
+    if matches!(action, ArgAction::SetTrue) {
+        "true or false"
+    } else if matches!(action, ArgAction::Append) {
+        "a text or a table, or a list of them"
+    } else {
+        "a text, a number, true or false, or a table"
     }
 }
 

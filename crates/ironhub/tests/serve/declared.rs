@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::service::Caller;
-use crate::stage::Stage;
+use crate::stage::{Running, Stage};
 
 const SETTINGS: &str = "/ironhub/v1/settings";
 const KEY: &str = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
@@ -43,28 +43,7 @@ async fn what_the_file_declares_only_the_file_changes() {
             {"setting": "c2d", "by": format!("c2d in {file}")},
         ])
     );
-    let changes: [(&str, Value, &str); 3] = [
-        (
-            "/routes/0/isEnabled",
-            json!(false),
-            "routes \"twins\" is declared by route in",
-        ),
-        ("/c2d/lockDurationS", json!(31), "c2d is declared by c2d in"),
-        (
-            "/consumerGroups",
-            json!([]),
-            "consumerGroups \"billing\" is declared by --consumer-group",
-        ),
-    ];
-    for (pointer, value, part) in changes {
-        let mut wanted = first.clone();
-        *wanted.pointer_mut(pointer).unwrap() = value;
-        let refusal = put(&mut owner, &wanted, 400).await.to_string();
-        assert!(
-            refusal.replace("\\\\\\\"", "\"").replace("\\\"", "\"").contains(part),
-            "{refusal}"
-        );
-    }
+    refuse_changes(&mut owner, &first).await;
     let mut free = first.clone();
     free["fallbackRoute"] = json!(false);
     free["routes"]
@@ -95,8 +74,40 @@ async fn what_the_file_declares_only_the_file_changes() {
     let mut caller = hub.call_as(&extra, &ca).await;
     caller.call("GET /statistics/devices", "").await.unwrap().expect(200);
 
-    // A file that cannot be changes nothing and is told once.
-    let before = settings(&mut owner).await;
+    keep_what_stood_before_a_wrong_file(&hub, &mut owner, &file).await;
+    assert!(!hub.process.log().contains(KEY));
+    hub.stop().await;
+}
+
+/// What is declared cannot be changed in the API, and the refusal says where it is declared.
+async fn refuse_changes(owner: &mut Caller, first: &Value) {
+    let changes: [(&str, Value, &str); 3] = [
+        (
+            "/routes/0/isEnabled",
+            json!(false),
+            "routes \"twins\" is declared by route in",
+        ),
+        ("/c2d/lockDurationS", json!(31), "c2d is declared by c2d in"),
+        (
+            "/consumerGroups",
+            json!([]),
+            "consumerGroups \"billing\" is declared by --consumer-group",
+        ),
+    ];
+    for (pointer, value, part) in changes {
+        let mut wanted = first.clone();
+        *wanted.pointer_mut(pointer).unwrap() = value;
+        let refusal = put(owner, &wanted, 400).await.to_string();
+        assert!(
+            refusal.replace("\\\\\\\"", "\"").replace("\\\"", "\"").contains(part),
+            "{refusal}"
+        );
+    }
+}
+
+/// A file that cannot be changes nothing and is told once.
+async fn keep_what_stood_before_a_wrong_file(hub: &Running, owner: &mut Caller, file: &str) {
+    let before = settings(owner).await;
     for wrong in [
         "[c2d]\nlock-duration-s = 0\n",
         "colour = 1\n",
@@ -104,7 +115,7 @@ async fn what_the_file_declares_only_the_file_changes() {
         "retention-age = \"soon\"\n",
     ] {
         let errors = hub.process.log().matches("not reloaded").count();
-        fs::write(&file, wrong).unwrap();
+        fs::write(file, wrong).unwrap();
         hub.process.signal("HUP");
         let told = async {
             while hub.process.log().matches("not reloaded").count() == errors {
@@ -115,10 +126,8 @@ async fn what_the_file_declares_only_the_file_changes() {
             .await
             .expect(wrong);
         assert_eq!(hub.process.log().matches("not reloaded").count(), errors + 1, "{wrong}");
-        assert_eq!(settings(&mut owner).await, before, "{wrong}");
+        assert_eq!(settings(owner).await, before, "{wrong}");
     }
-    assert!(!hub.process.log().contains(KEY));
-    hub.stop().await;
 }
 
 #[tokio::test]

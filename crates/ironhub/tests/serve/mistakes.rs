@@ -46,7 +46,7 @@ async fn check(stage: &mut Stage, is_dev: bool, given: &Given<'_>, (code, parts)
 }
 
 #[tokio::test]
-async fn the_hub_does_not_start_and_says_why() {
+async fn a_wrong_setting_keeps_the_hub_from_starting() {
     let mut stage = Stage::new();
     stage.certificate();
     let dev: &[(Given<'_>, &[&str])] = &[
@@ -96,6 +96,17 @@ async fn the_hub_does_not_start_and_says_why() {
             Seed("[[device]]\nid = \"a\"\nauthentication = { type = \"selfSigned\", primary-thumbprint = \"x\" }"),
             &["the seed's device a was refused"],
         ),
+    ];
+    for (given, parts) in dev {
+        check(&mut stage, true, given, (2, parts)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_declaration_keeps_the_hub_from_starting() {
+    let mut stage = Stage::new();
+    stage.certificate();
+    let dev: &[(Given<'_>, &[&str])] = &[
         (
             File("[[route]]\nname = \"a\"\nsource = \"Twins\""),
             &["route = ", "unknown variant `Twins`"],
