@@ -13,8 +13,8 @@ const HEADER_BYTES: usize = 8;
 /// The output so far that was not yet looked at.
 pub(super) struct Written {
     bytes: Vec<u8>,
-    /// The next delivery of each channel, and whether the last one is unfinished.
-    deliveries: HashMap<u16, (u32, bool)>,
+    /// The next delivery of each channel, and the handle of the link whose delivery is unfinished.
+    deliveries: HashMap<u16, (u32, Option<u32>)>,
     is_client: bool,
 }
 
@@ -64,24 +64,24 @@ impl Written {
 
     fn count(&mut self, channel: u16, performative: &Performative) {
         match performative {
-            Performative::Begin(_) => drop(self.deliveries.insert(channel, (0, false))),
+            Performative::Begin(_) => drop(self.deliveries.insert(channel, (0, None))),
             Performative::Transfer(transfer) => {
-                let (next, is_unfinished) = self
+                let (next, unfinished) = self
                     .deliveries
                     .get_mut(&channel)
                     .expect("a session before its deliveries");
-                if !*is_unfinished {
+                if unfinished.is_none() {
                     let id = transfer.delivery_id.expect("a first frame names its delivery");
                     assert_eq!(id, *next, "deliveries of a session are contiguous");
                     *next = id.wrapping_add(1);
                 }
-                *is_unfinished = transfer.more;
+                *unfinished = transfer.more.then_some(transfer.handle);
             }
             Performative::Open(_) => assert!(self.is_client || self.deliveries.is_empty()),
             // A link that goes takes its unfinished delivery along.
-            Performative::Detach(_) => {
-                if let Some((_, is_unfinished)) = self.deliveries.get_mut(&channel) {
-                    *is_unfinished = false;
+            Performative::Detach(detach) => {
+                if let Some((_, unfinished)) = self.deliveries.get_mut(&channel) {
+                    unfinished.take_if(|handle| *handle == detach.handle);
                 }
             }
             Performative::Attach(_)
