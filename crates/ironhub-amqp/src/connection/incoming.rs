@@ -1,5 +1,5 @@
 use super::{Connection, Delivery, Event, Gone, LinkId, Receipt, SessionId};
-use crate::link::{LinkEnd, LinkState, Whole};
+use crate::link::{LinkEnd, LinkState, Receiver, Whole};
 use crate::performative::{AmqpError, DeliveryState, Disposition, Performative, Role, Transfer, condition};
 
 /// Deliveries of one session whose numbers follow each other.
@@ -20,14 +20,7 @@ impl Connection {
     /// How many messages of a link may be under way or in the caller's hands; 0 takes the credit back. The peer is told
     /// at once, and again whenever half of it was used and settled.
     pub fn grant(&mut self, id: LinkId, credit: u32) -> Result<(), Gone> {
-        let link = self
-            .links
-            .get_mut(id.0)
-            .filter(|link| link.state == LinkState::Attached)
-            .ok_or(Gone)?;
-        let LinkEnd::Receiver(receiver) = &mut link.end else {
-            return Err(Gone);
-        };
+        let (_, receiver) = self.attached_receiver(id)?;
         if receiver.set_window(credit) {
             self.write_link_flow(id);
         }
@@ -99,15 +92,21 @@ impl Connection {
 
     /// One message of a link is done with. Returns the link's channel, and whether the peer has to be told of new credit.
     fn release(&mut self, id: LinkId) -> Result<(u16, bool), Gone> {
+        let (session, receiver) = self.attached_receiver(id)?;
+        Ok((session.0.index, receiver.release()))
+    }
+
+    /// Our end of a link on which we receive, with its session.
+    fn attached_receiver(&mut self, id: LinkId) -> Result<(SessionId, &mut Receiver), Gone> {
         let link = self
             .links
             .get_mut(id.0)
             .filter(|link| link.state == LinkState::Attached)
             .ok_or(Gone)?;
-        let LinkEnd::Receiver(receiver) = &mut link.end else {
-            return Err(Gone);
-        };
-        Ok((link.session.0.index, receiver.release()))
+        match &mut link.end {
+            LinkEnd::Receiver(receiver) => Ok((link.session, receiver)),
+            LinkEnd::Sender(_) => Err(Gone),
+        }
     }
 
     fn finish_run(&mut self, run: Option<Run>) {
