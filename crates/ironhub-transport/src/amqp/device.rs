@@ -5,6 +5,7 @@
 
 mod c2d;
 mod methods;
+mod pair;
 mod telemetry;
 mod twin;
 
@@ -60,27 +61,6 @@ struct Connected<P: Ports> {
     model: Option<HubFuture<()>>,
     /// Notices of changed desired properties are about to begin.
     start: Option<HubFuture<()>>,
-}
-
-/// The two links of a feature that asks and answers.
-#[derive(Debug, Default)]
-struct Pair {
-    from_device: Option<LinkId>,
-    to_device: Option<LinkId>,
-}
-
-impl Pair {
-    /// The place of a link by the peer's role on it.
-    fn place(&mut self, role: Role) -> &mut Option<LinkId> {
-        match role {
-            Role::Sender => &mut self.from_device,
-            Role::Receiver => &mut self.to_device,
-        }
-    }
-
-    fn is_whole(&self) -> bool {
-        self.from_device.is_some() && self.to_device.is_some()
-    }
 }
 
 impl<P: Ports> Device<P> {

@@ -1,7 +1,7 @@
 //! Direct methods: calls to the device on one link, its answers on another. It listens while both are up.
 
 use ironhub_amqp::connection::{Delivery, LinkId, Outgoing, Sent};
-use ironhub_amqp::performative::{Attach, DeliveryState, DeliveryTag, Role, SenderSettleMode};
+use ironhub_amqp::performative::{Attach, DeliveryState, DeliveryTag};
 use ironhub_dialect::amqp::methods::{CallIds, parse_answer, write_call};
 use ironhub_hub::{Link, Ports};
 use ironhub_model::MethodCall;
@@ -9,20 +9,15 @@ use ironhub_model::limits::AMQP_METHOD_ANSWER_BYTES_MAX;
 use ring::rand::{SecureRandom, SystemRandom};
 use tracing::debug;
 
-use super::Pair;
+use super::pair::Pair;
 use crate::amqp::io::Io;
 use crate::amqp::protocol::Protocol;
 use crate::method_answer::bring_answer;
-
-/// Answers that may be under way.
-const CREDIT: u32 = 100;
 
 /// The two links, and how calls are named on them.
 pub(super) struct Methods {
     pub(super) links: Pair,
     ids: CallIds,
-    /// Calls are settled by being sent.
-    sends_settled: bool,
 }
 
 impl Methods {
@@ -33,25 +28,11 @@ impl Methods {
         Self {
             links: Pair::default(),
             ids: CallIds::from_random(u64::from_be_bytes(bits)),
-            sends_settled: false,
         }
     }
 
     pub(super) fn attach<P: Ports>(&mut self, io: &mut Io<'_, P>, link: LinkId, attach: &Attach) {
-        let mut answer = attach.answer();
-        if attach.role == Role::Sender {
-            answer.max_message_size = Some(AMQP_METHOD_ANSWER_BYTES_MAX as u64);
-        }
-        if io.accept(link, answer).is_err() {
-            return;
-        }
-        *self.links.place(attach.role) = Some(link);
-        match attach.role {
-            Role::Sender => {
-                let _ = io.amqp.grant(link, CREDIT);
-            }
-            Role::Receiver => self.sends_settled = attach.snd_settle_mode == Some(SenderSettleMode::Settled),
-        }
+        self.links.attach(io, link, attach, AMQP_METHOD_ANSWER_BYTES_MAX);
     }
 
     /// Would a call go out now?
@@ -66,7 +47,7 @@ impl Methods {
         let outgoing = Outgoing {
             tag: DeliveryTag::from(uuid),
             message_format: 0,
-            settled: self.sends_settled,
+            settled: self.links.sends_settled,
         };
         let sent = amqp.send(link, outgoing, |out| {
             write_call(out, uuid, &call.name, call.payload.as_deref());

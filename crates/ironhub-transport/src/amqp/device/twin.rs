@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use ironhub_amqp::connection::{Delivery, LinkId, Outgoing, SendError};
 use ironhub_amqp::message::MessageId;
-use ironhub_amqp::performative::{Attach, DeliveryState, DeliveryTag, Role, SenderSettleMode};
+use ironhub_amqp::performative::{Attach, DeliveryState, DeliveryTag};
 use ironhub_amqp::types::{Encoded, Value};
 use ironhub_dialect::amqp::twin::{self, Operation, parse_request};
 use ironhub_hub::{DevicePrincipal, Features, Hub, HubError, Link, Ports};
@@ -13,20 +13,15 @@ use ironhub_model::limits::{
     AMQP_TWIN_REQUEST_BYTES_MAX, OPERATIONS_PER_CONNECTION_MAX, TWIN_ANSWERS_HELD_MAX, TWIN_REQUEST_BYTES_WAITING_MAX,
 };
 
-use super::Pair;
+use super::pair::Pair;
 use crate::amqp::claims::HubFuture;
 use crate::amqp::io::Io;
 use crate::amqp::protocol::Protocol;
 use crate::twin_refusal::refusal;
 
-/// Requests that may be under way.
-const CREDIT: u32 = 100;
-
 /// The two links, and the requests in the order in which they came, done one after the other.
 pub(super) struct Twin {
     pub(super) links: Pair,
-    /// Answers and notices are settled by being sent.
-    sends_settled: bool,
     pub(super) is_subscribed: bool,
     waiting: VecDeque<Asked>,
     waiting_bytes: usize,
@@ -71,7 +66,6 @@ impl Twin {
     pub(super) fn new() -> Self {
         Self {
             links: Pair::default(),
-            sends_settled: false,
             is_subscribed: false,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -82,20 +76,7 @@ impl Twin {
     }
 
     pub(super) fn attach<P: Ports>(&mut self, io: &mut Io<'_, P>, link: LinkId, attach: &Attach) {
-        let mut answer = attach.answer();
-        if attach.role == Role::Sender {
-            answer.max_message_size = Some(AMQP_TWIN_REQUEST_BYTES_MAX as u64);
-        }
-        if io.accept(link, answer).is_err() {
-            return;
-        }
-        *self.links.place(attach.role) = Some(link);
-        match attach.role {
-            Role::Sender => {
-                let _ = io.amqp.grant(link, CREDIT);
-            }
-            Role::Receiver => self.sends_settled = attach.snd_settle_mode == Some(SenderSettleMode::Settled),
-        }
+        self.links.attach(io, link, attach, AMQP_TWIN_REQUEST_BYTES_MAX);
     }
 
     /// The link on which the device asks is gone: who comes back subscribes again.
@@ -239,7 +220,7 @@ impl Twin {
         Outgoing {
             tag: DeliveryTag::counted(self.sent),
             message_format: 0,
-            settled: self.sends_settled,
+            settled: self.links.sends_settled,
         }
     }
 }
