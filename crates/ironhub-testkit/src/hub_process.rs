@@ -55,11 +55,16 @@ impl HubHome {
 
     /// A development hub on free ports of 127.0.0.1, its files in the directory.
     pub fn serve_dev(&self) -> Command {
-        let mut command = self.command(&["serve", "--dev", "--host-name", "127.0.0.1"]);
+        let mut command = self.command(&[]);
+        command.args(self.serve_dev_arguments());
         command
-            .args(self.free_ports())
-            .args(["--plain-mqtt-port=0", "--plain-amqp-port=0"]);
-        command
+    }
+
+    /// The arguments of [`Self::serve_dev`], for a command that keeps its environment or that runs another program.
+    pub fn serve_dev_arguments(&self) -> Vec<String> {
+        let hub = ["serve", "--dev", "--host-name", "127.0.0.1"].map(String::from);
+        let plain_ports = ["--plain-mqtt-port=0", "--plain-amqp-port=0"].map(String::from);
+        hub.into_iter().chain(self.free_ports()).chain(plain_ports).collect()
     }
 
     /// The settings of any hub of this directory: free ports, data, authority, ready file.

@@ -1,16 +1,17 @@
 //! The hub as a child process, and where it listens.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ironhub_model::ConnectionString;
+use ironhub_testkit::HubHome;
 use serde_json::Value;
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::{Instant, timeout};
 
 use crate::amqp::Endpoint;
 use crate::dice::Dice;
@@ -24,8 +25,7 @@ const SEGMENT_SIZE: &str = "8MiB";
 
 /// One directory in which hubs live one after the other.
 pub(crate) struct Home {
-    directory: PathBuf,
-    starts: u32,
+    home: HubHome,
     /// The program that runs the hub's, with its arguments; none runs it directly.
     within: Vec<OsString>,
     variables: Vec<(&'static str, OsString)>,
@@ -33,8 +33,7 @@ pub(crate) struct Home {
 
 /// A running hub; killed when dropped.
 pub(crate) struct HubProcess {
-    child: Child,
-    log: PathBuf,
+    process: ironhub_testkit::HubProcess,
     pub(crate) hub: Hub,
 }
 
@@ -54,8 +53,7 @@ impl Home {
     pub(crate) fn new(directory: &Path, seed: &str) -> Self {
         fs::write(directory.join("seed.toml"), seed).unwrap();
         Self {
-            directory: directory.into(),
-            starts: 0,
+            home: HubHome::new(env!("CARGO_BIN_EXE_ironhub"), directory),
             within: Vec::new(),
             variables: Vec::new(),
         }
@@ -78,7 +76,7 @@ impl Home {
 
     /// How many files of the event log have a path, from its directory, that begins so.
     pub(crate) fn log_files(&self, prefix: &str) -> usize {
-        let log = Self::data(&self.directory).join("log");
+        let log = self.home.path("data").join("log");
         let entries = fs::read_dir(log).unwrap().map(|entry| entry.unwrap());
         let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
         let files = named.map(|entry| {
@@ -93,50 +91,25 @@ impl Home {
 
     /// Starts a hub that is killed while it starts.
     pub(crate) fn stillborn(&mut self, dice: &mut Dice) -> Duration {
-        let (mut child, _) = self.spawn();
+        let mut process = self.spawn();
         let lifetime = Duration::from_micros(dice.below(60_000));
         let (ended, end) = std::sync::mpsc::channel::<()>();
         let _ = end.recv_timeout(lifetime); // Nobody sends: this is a pause off the runtime's clock.
         drop(ended);
-        child.kill().unwrap();
-        child.wait().unwrap();
+        process.kill();
         lifetime
     }
 
     /// Starts a hub and waits until it listens.
     pub(crate) async fn start(&mut self) -> HubProcess {
         let began = Instant::now();
-        let (mut child, log) = self.spawn();
-        let ready_file = self.ready_file();
-        let listening = async {
-            let mut looks = interval(Duration::from_millis(2));
-            loop {
-                looks.tick().await;
-                if let Ok(text) = fs::read(&ready_file) {
-                    return serde_json::from_slice::<Value>(&text).unwrap();
-                }
-                if let Some(status) = child.try_wait().unwrap() {
-                    panic!("the hub ended instead of starting: {status}\n{}", tail(&log));
-                }
-            }
-        };
-        let Ok(ready) = timeout(START_MAX, listening).await else {
-            let _ = child.kill();
-            panic!("the hub does not start\n{}", tail(&log));
-        };
+        let mut process = self.spawn();
+        let ready = process.ready(START_MAX).await;
         let hub = Hub::read(&ready, began.elapsed());
-        HubProcess { child, log, hub }
+        HubProcess { process, hub }
     }
 
-    fn ready_file(&self) -> PathBuf {
-        self.directory.join("ready.json")
-    }
-
-    fn spawn(&mut self) -> (Child, PathBuf) {
-        self.starts += 1;
-        let _ = fs::remove_file(self.ready_file());
-        let log = self.directory.join(format!("hub-{}.log", self.starts));
-        let path = |name: &str| self.directory.join(name).into_os_string();
+    fn spawn(&mut self) -> ironhub_testkit::HubProcess {
         let mut words = self.within.iter().cloned();
         let mut command = match words.next() {
             Some(first) => Command::new(first),
@@ -145,98 +118,39 @@ impl Home {
         if !self.within.is_empty() {
             command.args(words).arg(env!("CARGO_BIN_EXE_ironhub"));
         }
-        let child = command
+        command
             .envs(self.variables.iter().cloned())
-            .args([
-                "serve",
-                "--dev",
-                "--host-name",
-                "127.0.0.1",
-                "--mqtt-port",
-                "0",
-                "--https-port",
-                "0",
-            ])
-            .args([
-                "--amqp-port",
-                "0",
-                "--plain-amqp-port",
-                "0",
-                "--plain-mqtt-port",
-                "0",
-                "--health-port",
-                "0",
-                "--log",
-                "info",
-            ])
-            .args(["--segment-size", SEGMENT_SIZE])
-            .arg("--data-dir")
-            .arg(Self::data(&self.directory))
-            .args(["--ca-dir".into(), path("ca")])
-            .args([
-                "--seed".into(),
-                path("seed.toml"),
-                "--ready-file".into(),
-                path("ready.json"),
-            ])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        (child, log)
+            .args(self.home.serve_dev_arguments())
+            .args(["--log", "info", "--segment-size", SEGMENT_SIZE, "--seed"])
+            .arg(self.home.path("seed.toml"));
+        self.home.spawn(command)
     }
 }
 
 impl HubProcess {
     /// Kills the hub: no handler, no destructor, no flush. Returns what it wrote to its log.
     pub(crate) fn kill(mut self) -> String {
-        assert_eq!(
-            self.child.try_wait().unwrap(),
-            None,
-            "the hub ended by itself\n{}",
-            tail(&self.log)
-        );
+        self.process.assert_running("by itself");
         self.hub.is_killed.store(true, Ordering::SeqCst);
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        fs::read_to_string(&self.log).unwrap_or_default()
+        self.process.kill();
+        self.process.log()
     }
 
     /// Asks the hub to stop in good order.
     pub(crate) async fn stop(mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.process.signal("TERM");
         self.ended().await
     }
 
     /// The hub ends by itself. Returns how, and what it wrote to its log.
     pub(crate) async fn end(mut self) -> (ExitStatus, String) {
         let status = self.ended().await;
-        (status, fs::read_to_string(&self.log).unwrap())
+        (status, self.process.log())
     }
 
     async fn ended(&mut self) -> ExitStatus {
-        let ended = async {
-            let mut looks = interval(Duration::from_millis(5));
-            loop {
-                looks.tick().await;
-                if let Some(status) = self.child.try_wait().unwrap() {
-                    return status;
-                }
-            }
-        };
-        timeout(STOP_MAX, ended).await.expect("the hub does not stop")
-    }
-}
-
-impl Drop for HubProcess {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("last lines of the hub's log:\n{}", tail(&self.log));
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let ended = timeout(STOP_MAX, self.process.ended()).await;
+        ended.expect("the hub does not stop")
     }
 }
 
@@ -265,10 +179,4 @@ impl Hub {
             "the hub lives and has closed a connection"
         );
     }
-}
-
-fn tail(log: &Path) -> String {
-    let text = fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().rev().take(20).collect();
-    lines.into_iter().rev().collect::<Vec<_>>().join("\n")
 }
