@@ -25,7 +25,7 @@ const SEGMENT_SIZE: &str = "8MiB";
 
 /// One directory in which hubs live one after the other.
 pub(crate) struct Home {
-    home: HubHome,
+    directory: HubHome,
     /// The program that runs the hub's, with its arguments; none runs it directly.
     within: Vec<OsString>,
     variables: Vec<(&'static str, OsString)>,
@@ -53,7 +53,7 @@ impl Home {
     pub(crate) fn new(directory: &Path, seed: &str) -> Self {
         fs::write(directory.join("seed.toml"), seed).unwrap();
         Self {
-            home: HubHome::new(env!("CARGO_BIN_EXE_ironhub"), directory),
+            directory: HubHome::new(env!("CARGO_BIN_EXE_ironhub"), directory),
             within: Vec::new(),
             variables: Vec::new(),
         }
@@ -76,7 +76,7 @@ impl Home {
 
     /// How many files of the event log have a path, from its directory, that begins so.
     pub(crate) fn log_files(&self, prefix: &str) -> usize {
-        let log = self.home.path("data").join("log");
+        let log = self.directory.path("data").join("log");
         let entries = fs::read_dir(log).unwrap().map(|entry| entry.unwrap());
         let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
         let files = named.map(|entry| {
@@ -120,10 +120,10 @@ impl Home {
         }
         command
             .envs(self.variables.iter().cloned())
-            .args(self.home.serve_dev_arguments())
+            .args(self.directory.serve_dev_arguments())
             .args(["--log", "info", "--segment-size", SEGMENT_SIZE, "--seed"])
-            .arg(self.home.path("seed.toml"));
-        self.home.spawn(command)
+            .arg(self.directory.path("seed.toml"));
+        self.directory.spawn(command)
     }
 }
 
