@@ -42,7 +42,7 @@ pub(crate) struct Core<P: Ports> {
     pub(crate) outbox: Outbox,
     pub(crate) methods: methods::InFlight,
     pub(crate) c2d: c2d::Locks,
-    pub(crate) feedback: feedback::Batches,
+    pub(crate) feedback: Arc<feedback::Batches>,
     draining: watch::Sender<bool>,
     trouble: Mutex<Option<String>>,
 }
@@ -95,7 +95,7 @@ impl<P: Ports> Core<P> {
             outbox: Outbox::default(),
             methods: methods::InFlight::default(),
             c2d: c2d::Locks::default(),
-            feedback: feedback::Batches::default(),
+            feedback: Arc::default(),
             draining: watch::Sender::new(false),
             trouble: Mutex::default(),
         }
@@ -169,24 +169,31 @@ impl<P: Ports> Core<P> {
         let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 
-    /// Runs an operation to its end even when the caller goes away: what was begun is committed and told.
-    pub(crate) async fn to_the_end<T: Send + 'static>(
+    /// Runs an operation to its end even when the caller goes away: what was begun is committed and told. It begins
+    /// with this call, whether or not what this returns is ever polled.
+    pub(crate) fn to_the_end<T, O>(
         self: &Arc<Self>,
-        operation: impl Future<Output = Result<T, HubError>> + Send + 'static,
-    ) -> Result<T, HubError> {
+        operation: O,
+    ) -> impl Future<Output = Result<T, HubError>> + use<P, T, O>
+    where
+        T: Send + 'static,
+        O: Future<Output = Result<T, HubError>> + Send + 'static,
+    {
         let under_way = self.tasks.begin();
         let task = tokio::spawn(async move {
             let result = operation.await;
             drop(under_way);
             result
         });
-        match task.await {
-            Ok(result) => result,
-            Err(failure) if failure.is_panic() => {
-                error!(%failure, "an operation panicked");
-                Err(HubError::Internal("an operation failed unexpectedly".into()))
+        async move {
+            match task.await {
+                Ok(result) => result,
+                Err(failure) if failure.is_panic() => {
+                    error!(%failure, "an operation panicked");
+                    Err(HubError::Internal("an operation failed unexpectedly".into()))
+                }
+                Err(_) => Err(HubError::ShuttingDown),
             }
-            Err(_) => Err(HubError::ShuttingDown),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod batches;
 mod reader;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,30 +68,35 @@ impl<P: Ports> Feedback<P> {
         FeedbackReader::new(self)
     }
 
-    /// The reader has the batch: its reports are gone.
-    pub async fn complete(&self, token: &LockToken) -> Result<(), HubError> {
-        let (core, token) = (Arc::clone(&self.core), *token);
-        self.core
-            .to_the_end(async move {
-                let batch = core.feedback.settle(&token).ok_or(HubError::LockLost)?;
+    /// The reader has the batch: its reports are gone. This counts from the call on, as does [`Self::abandon`]: what is
+    /// returned tells how it went, and need not be waited for.
+    pub fn complete(&self, token: &LockToken) -> impl Future<Output = Result<(), HubError>> + use<P> {
+        let begun = self.begin_to_settle(token).map(|batch| {
+            let core = Arc::clone(&self.core);
+            self.core.to_the_end(async move {
                 core.remove_feedback(&batch.ids).await?;
                 batch.removed();
                 Ok(())
             })
-            .await
+        });
+        async move { begun?.await }
     }
 
     /// The reader wants the batch later: its reports are free again, with one more failed delivery.
-    pub async fn abandon(&self, token: &LockToken) -> Result<(), HubError> {
-        let (core, token) = (Arc::clone(&self.core), *token);
-        self.core
-            .to_the_end(async move {
-                let batch = core.feedback.settle(&token).ok_or(HubError::LockLost)?;
+    pub fn abandon(&self, token: &LockToken) -> impl Future<Output = Result<(), HubError>> + use<P> {
+        let begun = self.begin_to_settle(token).map(|batch| {
+            let core = Arc::clone(&self.core);
+            self.core.to_the_end(async move {
                 core.fail_feedback(&batch.ids).await?;
                 batch.released();
                 Ok(())
             })
-            .await
+        });
+        async move { begun?.await }
+    }
+
+    fn begin_to_settle(&self, token: &LockToken) -> Result<batches::Settling, HubError> {
+        self.core.feedback.settle(token).ok_or(HubError::LockLost)
     }
 }
 

@@ -13,9 +13,9 @@ use tokio::time::Instant;
 
 use crate::ports::{Epoch, MailId};
 
-/// The locks of all queues.
-#[derive(Debug, Default)]
-pub(crate) struct Locks(Mutex<HashMap<DeviceId, Queue>>);
+/// The locks of all queues. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Locks(Arc<Mutex<HashMap<DeviceId, Queue>>>);
 
 #[derive(Debug, Default)]
 struct Queue {
@@ -80,11 +80,11 @@ pub(super) struct Candidate {
 
 /// What one look has locked.
 #[derive(Debug, Default)]
-pub(super) struct Taken<'a> {
+pub(super) struct Taken {
     /// In order; with whether a connection had it before and did not acknowledge it.
     pub(super) deliverable: Vec<(MailId, bool)>,
     /// For the hub to remove.
-    pub(super) undeliverable: Vec<Settling<'a>>,
+    pub(super) undeliverable: Vec<Settling>,
 }
 
 /// Something was removed since the look began: what was read may be gone.
@@ -103,8 +103,8 @@ pub(super) struct Look<'a> {
 /// The right to change or remove one message. Dropped without [`Settling::removed`] or [`Settling::released`], the
 /// message goes back to whoever had it.
 #[derive(Debug)]
-pub(super) struct Settling<'a> {
-    locks: &'a Locks,
+pub(super) struct Settling {
+    locks: Locks,
     device: DeviceId,
     pub(super) id: MailId,
     pub(super) receipt: Arc<Receipt>,
@@ -125,7 +125,7 @@ impl Locks {
     }
 
     /// Begins to settle what this token locks; `None` when it locks nothing any more.
-    pub(super) fn settle(&self, device: &DeviceId, token: &LockToken) -> Option<Settling<'_>> {
+    pub(super) fn settle(&self, device: &DeviceId, token: &LockToken) -> Option<Settling> {
         let mut queues = self.0.lock();
         let queue = queues.get_mut(device)?;
         let (id, lock) = queue.locks.iter_mut().find(|(_, lock)| lock.token == *token)?;
@@ -137,7 +137,7 @@ impl Locks {
     }
 
     /// Takes a message for the hub, from its holder too when `by_force`. `None` when somebody has it.
-    pub(super) fn seize(&self, device: &DeviceId, candidate: Candidate, by_force: bool) -> Option<Settling<'_>> {
+    pub(super) fn seize(&self, device: &DeviceId, candidate: Candidate, by_force: bool) -> Option<Settling> {
         let mut queues = self.0.lock();
         let queue = queues.entry(device.clone()).or_default();
         if let Some(lock) = queue.locks.get(&candidate.id)
@@ -151,7 +151,7 @@ impl Locks {
     }
 
     /// Begins to settle every message of this device, or of all, whose receiver let its time pass.
-    pub(super) fn settle_timed_out(&self, device: Option<&DeviceId>) -> Vec<Settling<'_>> {
+    pub(super) fn settle_timed_out(&self, device: Option<&DeviceId>) -> Vec<Settling> {
         let now = Instant::now();
         let mut found = Vec::new();
         let mut queues = self.0.lock();
@@ -201,9 +201,9 @@ impl Locks {
         });
     }
 
-    fn settling(&self, device: &DeviceId, id: MailId, receipt: &Arc<Receipt>) -> Settling<'_> {
+    fn settling(&self, device: &DeviceId, id: MailId, receipt: &Arc<Receipt>) -> Settling {
         Settling {
-            locks: self,
+            locks: self.clone(),
             device: device.clone(),
             id,
             receipt: Arc::clone(receipt),
@@ -223,7 +223,7 @@ impl Locks {
     }
 }
 
-impl<'a> Look<'a> {
+impl Look<'_> {
     /// How many messages were locked when the look began: to read beyond them.
     pub(super) fn locked(&self) -> usize {
         self.locked
@@ -231,7 +231,7 @@ impl<'a> Look<'a> {
 
     /// Locks, in order, at most `max` deliverable ones of the candidates that are free, and all undeliverable ones
     /// before them.
-    pub(super) fn lock(self, candidates: Vec<Candidate>, holder: Holder, max: usize) -> Result<Taken<'a>, Changed> {
+    pub(super) fn lock(self, candidates: Vec<Candidate>, holder: Holder, max: usize) -> Result<Taken, Changed> {
         // Locals are dropped before `self`, whose drop takes the same lock.
         let mut queues = self.locks.0.lock();
         let queue = queues.get_mut(self.device).ok_or(Changed)?;
@@ -279,7 +279,7 @@ impl Lock {
     }
 }
 
-impl Settling<'_> {
+impl Settling {
     pub(super) fn device(&self) -> &DeviceId {
         &self.device
     }
@@ -303,7 +303,7 @@ impl Settling<'_> {
     }
 }
 
-impl Drop for Settling<'_> {
+impl Drop for Settling {
     fn drop(&mut self) {
         if self.is_over {
             return;

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 
 use ironhub_model::limits::C2D_LOCK_DEFAULT;
@@ -49,25 +50,29 @@ impl<P: Ports> C2dReceiver<P> {
         Ok(taken)
     }
 
-    /// The device has processed the message: it is gone.
-    pub async fn complete(&self, token: &LockToken) -> Result<(), HubError> {
-        self.check_open()?;
-        let settled = self.core.settle(&self.principal, *token, FeedbackStatus::Success);
-        settled.await
+    /// The device has processed the message: it is gone. This counts from the call on, as do the other verdicts: what
+    /// is returned tells how it went, and need not be waited for.
+    pub fn complete(&self, token: &LockToken) -> impl Future<Output = Result<(), HubError>> + use<P> {
+        self.settle(token, FeedbackStatus::Success)
     }
 
     /// The device refuses the message: it is dead-lettered.
-    pub async fn reject(&self, token: &LockToken) -> Result<(), HubError> {
-        self.check_open()?;
-        let settled = self.core.settle(&self.principal, *token, FeedbackStatus::Rejected);
-        settled.await
+    pub fn reject(&self, token: &LockToken) -> impl Future<Output = Result<(), HubError>> + use<P> {
+        self.settle(token, FeedbackStatus::Rejected)
     }
 
     /// The device wants the message later, or its receiver is gone: the message is free again, at its place, with one
     /// more failed delivery.
-    pub async fn abandon(&self, token: &LockToken) -> Result<(), HubError> {
-        self.check_open()?;
-        self.core.abandon(&self.principal, *token).await
+    pub fn abandon(&self, token: &LockToken) -> impl Future<Output = Result<(), HubError>> + use<P> {
+        let open = self.check_open();
+        let begun = open.map(|()| self.core.abandon(&self.principal, *token));
+        async move { begun?.await }
+    }
+
+    fn settle(&self, token: &LockToken, status: FeedbackStatus) -> impl Future<Output = Result<(), HubError>> + use<P> {
+        let open = self.check_open();
+        let begun = open.map(|()| self.core.settle(&self.principal, *token, status));
+        async move { begun?.await }
     }
 
     fn check_open(&self) -> Result<(), HubError> {

@@ -1,5 +1,6 @@
 //! What becomes of a message: one commit removes it and stores the report about it.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use ironhub_model::{DeviceId, FeedbackStatus, GenerationId, IdentityId, LockToken};
@@ -19,34 +20,43 @@ use crate::store::c2d::QueuedMessage;
 const PURGES_MAX: u32 = 16;
 
 impl<P: Ports> Core<P> {
-    /// A device's own verdict on a message that it had received.
-    pub(super) async fn settle(
+    /// A device's own verdict on a message that it had received. It counts from this call on, as does
+    /// [`Self::abandon`]: a connection that ends right after it takes nothing back.
+    pub(super) fn settle(
         self: &Arc<Self>,
         caller: &DevicePrincipal,
         token: LockToken,
         status: FeedbackStatus,
-    ) -> Result<(), HubError> {
-        let (core, device) = (Arc::clone(self), queue_of(caller)?.clone());
-        self.to_the_end(async move {
-            let settling = core.c2d.settle(&device, &token).ok_or(HubError::LockLost)?;
-            core.remove(settling, Some(status)).await
-        })
-        .await
+    ) -> impl Future<Output = Result<(), HubError>> + use<P> {
+        let begun = self.begin_to_settle(caller, token).map(|settling| {
+            let core = Arc::clone(self);
+            self.to_the_end(async move { core.remove(settling, Some(status)).await })
+        });
+        async move { begun?.await }
     }
 
-    pub(super) async fn abandon(self: &Arc<Self>, caller: &DevicePrincipal, token: LockToken) -> Result<(), HubError> {
-        let (core, device) = (Arc::clone(self), queue_of(caller)?.clone());
-        self.to_the_end(async move {
-            let settling = core.c2d.settle(&device, &token).ok_or(HubError::LockLost)?;
-            core.fail_delivery(settling).await?;
-            core.tell_c2d_ready(IdentityId::device(device)).await;
-            Ok(())
-        })
-        .await
+    pub(super) fn abandon(
+        self: &Arc<Self>,
+        caller: &DevicePrincipal,
+        token: LockToken,
+    ) -> impl Future<Output = Result<(), HubError>> + use<P> {
+        let begun = self.begin_to_settle(caller, token).map(|settling| {
+            let (core, device) = (Arc::clone(self), settling.device().clone());
+            self.to_the_end(async move {
+                core.fail_delivery(settling).await?;
+                core.tell_c2d_ready(IdentityId::device(device)).await;
+                Ok(())
+            })
+        });
+        async move { begun?.await }
+    }
+
+    fn begin_to_settle(&self, caller: &DevicePrincipal, token: LockToken) -> Result<Settling, HubError> {
+        self.c2d.settle(queue_of(caller)?, &token).ok_or(HubError::LockLost)
     }
 
     /// Removes a message; with a status, stores the report that its sender asked for.
-    pub(super) async fn remove(&self, settling: Settling<'_>, status: Option<FeedbackStatus>) -> Result<(), HubError> {
+    pub(super) async fn remove(&self, settling: Settling, status: Option<FeedbackStatus>) -> Result<(), HubError> {
         let mailbox = mailbox_key(settling.device());
         let removal = Commit::new().mail(MailOp::Remove {
             mailbox,
@@ -79,7 +89,7 @@ impl<P: Ports> Core<P> {
     }
 
     /// A delivery has failed in a way that counts: the message is free again.
-    async fn fail_delivery(&self, settling: Settling<'_>) -> Result<(), HubError> {
+    async fn fail_delivery(&self, settling: Settling) -> Result<(), HubError> {
         let mailbox = mailbox_key(settling.device());
         let before = settling.id.0.checked_sub(1).map(MailId);
         let mail = self.state.mailbox(&mailbox, before, 1).await?.pop();

@@ -1,6 +1,7 @@
 //! Which reports are out, in which batches. Memory of the queue's owner: after a restart all are free again.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use ironhub_model::LockToken;
 use parking_lot::Mutex;
@@ -34,8 +35,8 @@ struct Batch {
 
 /// The right to settle one batch. Dropped without a word, the batch goes back to its reader.
 #[derive(Debug)]
-pub(super) struct Settling<'a> {
-    batches: &'a Batches,
+pub(super) struct Settling {
+    batches: Arc<Batches>,
     token: LockToken,
     pub(super) ids: Vec<MailId>,
 }
@@ -88,7 +89,7 @@ impl Batches {
     }
 
     /// `None` when the token locks nothing any more.
-    pub(super) fn settle(&self, token: &LockToken) -> Option<Settling<'_>> {
+    pub(super) fn settle(self: &Arc<Self>, token: &LockToken) -> Option<Settling> {
         let mut out = self.out.lock();
         let batch = out.by_token.get_mut(token)?;
         if batch.is_settling || batch.until <= Instant::now() {
@@ -96,13 +97,13 @@ impl Batches {
         }
         batch.is_settling = true;
         Some(Settling {
-            batches: self,
+            batches: Arc::clone(self),
             token: *token,
             ids: batch.ids.clone(),
         })
     }
 
-    pub(super) fn settle_timed_out(&self) -> Vec<Settling<'_>> {
+    pub(super) fn settle_timed_out(self: &Arc<Self>) -> Vec<Settling> {
         let now = Instant::now();
         let mut out = self.out.lock();
         let late = out.by_token.iter_mut();
@@ -110,7 +111,7 @@ impl Batches {
             .map(|(token, batch)| {
                 batch.is_settling = true;
                 Settling {
-                    batches: self,
+                    batches: Arc::clone(self),
                     token: *token,
                     ids: batch.ids.clone(),
                 }
@@ -119,7 +120,7 @@ impl Batches {
     }
 }
 
-impl Settling<'_> {
+impl Settling {
     /// Its reports are gone from the store.
     pub(super) fn removed(self) {
         self.forget();
@@ -142,7 +143,7 @@ impl Settling<'_> {
     }
 }
 
-impl Drop for Settling<'_> {
+impl Drop for Settling {
     fn drop(&mut self) {
         if let Some(batch) = self.batches.out.lock().by_token.get_mut(&self.token) {
             batch.is_settling = false;

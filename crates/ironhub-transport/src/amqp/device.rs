@@ -16,7 +16,6 @@ use ironhub_amqp::performative::{AmqpError, Attach, DeliveryState, Role, conditi
 use ironhub_dialect::amqp::address::DeviceEndpoint;
 use ironhub_hub::{AuthKind, CloseReason, DevicePrincipal, Features, Link, LinkEvent, LinkOptions, Ports};
 use ironhub_model::IdentityId;
-use ironhub_model::limits::STALL_MAX;
 use tracing::debug;
 
 use self::c2d::C2d;
@@ -394,23 +393,6 @@ impl<P: Ports> Connected<P> {
             twin.to_device,
         ];
         links.into_iter().flatten()
-    }
-}
-
-impl<P: Ports> Drop for Device<P> {
-    /// What the device has settled shall be, although it has left.
-    fn drop(&mut self) {
-        let stage = std::mem::replace(&mut self.stage, Stage::New);
-        if let Stage::Open(connected) = stage
-            && connected.c2d.is_settling()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            let Connected { link, c2d, .. } = *connected;
-            runtime.spawn(async move {
-                let _ = tokio::time::timeout(STALL_MAX, c2d.finish()).await;
-                link.close(CloseReason::Ended).await;
-            });
-        }
     }
 }
 

@@ -1,7 +1,5 @@
 //! A back end reads what became of its cloud-to-device messages: one batch at a time, until it settles that.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use ironhub_amqp::connection::{Delivery, LinkId, Outgoing, SendError, Sent};
@@ -12,6 +10,7 @@ use ironhub_hub::{FeedbackReader, HubError, Ports};
 use ironhub_model::{FeedbackBatch, LockToken};
 use tracing::debug;
 
+use super::claims::HubFuture;
 use super::io::Io;
 use super::node::{NodeEvents, Offer, not_allowed};
 use crate::error::amqp_error;
@@ -33,13 +32,13 @@ pub(super) struct Feedback<P: Ports> {
 }
 
 /// None when there is no batch and the peer does not wait for one.
-type NextBatch = Pin<Box<dyn Future<Output = Result<Option<FeedbackBatch>, HubError>> + Send>>;
+type NextBatch = HubFuture<Option<FeedbackBatch>>;
 
 struct Settling {
     sent: Sent,
     /// What the reader has said, when it waits for our word on it.
     to_confirm: Option<DeliveryState>,
-    settled: Pin<Box<dyn Future<Output = Result<(), HubError>> + Send>>,
+    settled: HubFuture<()>,
 }
 
 impl<P: Ports> Feedback<P> {
@@ -135,15 +134,12 @@ impl<P: Ports> Feedback<P> {
         let Some((sent, token)) = place.map(|place| self.unsettled.swap_remove(place)) else {
             return;
         };
-        let feedback = io.hub.feedback.clone();
-        let wants_it = wants_again(state);
-        let settled = Box::pin(async move {
-            if wants_it {
-                feedback.abandon(&token).await
-            } else {
-                feedback.complete(&token).await
-            }
-        });
+        // Begun now: a reader may leave right after its word.
+        let settled: HubFuture<()> = if wants_again(state) {
+            Box::pin(io.hub.feedback.abandon(&token))
+        } else {
+            Box::pin(io.hub.feedback.complete(&token))
+        };
         self.settling.push(Settling {
             sent,
             to_confirm: (!is_settled).then(|| state.clone()),

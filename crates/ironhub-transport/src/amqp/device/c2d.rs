@@ -39,6 +39,7 @@ pub(super) struct C2d<P: Ports> {
     /// Locked, to be sent.
     taken: VecDeque<C2dDelivery>,
     unsettled: HashMap<DeliveryTag, LockToken>,
+    /// Those who wait for it; the hub goes on without them.
     settling: JoinSet<Settled>,
     /// Of those, messages on their way back: until they are there, what is behind them would overtake them.
     abandoning: usize,
@@ -154,29 +155,19 @@ impl<P: Ports> C2d<P> {
         }
     }
 
-    /// Whether outcomes that the device has reported are not in the store yet.
-    pub(super) fn is_settling(&self) -> bool {
-        !self.settling.is_empty()
-    }
-
-    /// Waits for those.
-    pub(super) async fn finish(mut self) {
-        while self.settling.join_next().await.is_some() {}
-    }
-
     fn settle(&mut self, token: LockToken, verdict: Verdict, confirm: Option<(Sent, DeliveryState)>) {
-        let receiver = self.receiver.clone();
         self.abandoning += usize::from(verdict == Verdict::Abandon);
+        // Begun now: a device may leave right after its word.
+        let settled: HubFuture<()> = match verdict {
+            Verdict::Complete => Box::pin(self.receiver.complete(&token)),
+            Verdict::Abandon => Box::pin(self.receiver.abandon(&token)),
+            Verdict::Reject => Box::pin(self.receiver.reject(&token)),
+        };
         self.settling.spawn(async move {
-            let result = match verdict {
-                Verdict::Complete => receiver.complete(&token).await,
-                Verdict::Abandon => receiver.abandon(&token).await,
-                Verdict::Reject => receiver.reject(&token).await,
-            };
             Settled {
                 verdict,
                 confirm,
-                result,
+                result: settled.await,
             }
         });
     }
