@@ -21,6 +21,7 @@ use ironhub_hub::ports::{Bounds, Completion, EventLog, LogError, LogRecord, Rete
 use ironhub_model::{PartitionId, SequenceNumber};
 use parking_lot::Mutex;
 
+mod announcer;
 mod answer;
 mod block;
 mod committer;
@@ -68,6 +69,7 @@ struct Handle {
 
 impl Log {
     /// Opens the log in a directory, which is made when it is not there, and recovers what a crash has left. Blocks.
+    /// Inside a tokio runtime it is this runtime that wakes those who wait, which costs the log less.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, options: LogOptions) -> Result<Self, OpenError> {
         let opened = opening::open(disk, dir, options)?;
         let inner = Arc::new(opened.inner);
@@ -77,6 +79,7 @@ impl Log {
             sealer: Mutex::default(),
             lock: Mutex::new(Some(opened.lock)),
         });
+        announcer::start(&inner);
         for (shard, continuation) in (0..).zip(opened.continuations) {
             let committer = committer::Committer::new(Arc::clone(&inner), shard, continuation);
             let started = spawn(format!("log-commit-{shard}"), move || committer.run())?;

@@ -75,12 +75,22 @@ impl Watermark {
 
     /// Declares everything up to `ticket` durable and wakes those who waited for it.
     pub fn advance(&self, ticket: u64) {
-        if self.durable.fetch_max(ticket, Ordering::AcqRel) >= ticket {
-            return;
-        }
+        self.raise(ticket);
+        self.wake_reached();
+    }
+
+    /// Declares everything up to `ticket` durable; those who wait for it hear of it from
+    /// [`wake_reached`](Self::wake_reached), which must follow.
+    pub fn raise(&self, ticket: u64) {
+        self.durable.fetch_max(ticket, Ordering::AcqRel);
+    }
+
+    /// Wakes those whose record is durable. Cheapest inside the runtime of those who wait: from elsewhere each wake-up
+    /// goes through the runtime's one queue for strangers.
+    pub fn wake_reached(&self) {
         let reached = {
             let mut waiting = self.waiting.lock();
-            let beyond = waiting.wakers.split_off(&(ticket.saturating_add(1), 0));
+            let beyond = waiting.wakers.split_off(&(self.durable().saturating_add(1), 0));
             std::mem::replace(&mut waiting.wakers, beyond)
         };
         reached.into_values().for_each(Waker::wake);

@@ -1,4 +1,4 @@
-//! Writes batches: one write and one sync each, then one wake-up for all. A thread per shard.
+//! Writes batches: one write and one sync each. A thread per shard.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -103,6 +103,7 @@ impl Committer {
         let (records, bytes, last_ticket) = (batch.records, batch.bytes, batch.last_ticket);
         self.publish(batch);
         inbox.complete(records, bytes, last_ticket);
+        self.inner.announcer.tell(&self.inner);
         self.ask_for_spare();
         Ok(())
     }
@@ -150,7 +151,7 @@ impl Committer {
         }
     }
 
-    /// The batch is durable: shows it to readers, then wakes them.
+    /// The batch is durable: shows it to readers.
     fn publish(&mut self, batch: Batch) {
         let enqueued_at = self.last_enqueued_at;
         let extent = FrameExtent {
@@ -179,7 +180,6 @@ impl Committer {
         base.next += u64::from(run.count);
         base.last_enqueued_at = self.last_enqueued_at;
         partition.append(span, run.count);
-        partition.wake();
     }
 
     /// Goes on to the next segment when the frame would not fit.

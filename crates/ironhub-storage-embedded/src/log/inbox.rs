@@ -145,9 +145,9 @@ impl Inbox {
         true
     }
 
-    /// A batch is durable: tells its submitters and makes room.
+    /// A batch is durable: makes room. Its submitters hear of it from the [announcer](super::announcer).
     pub(crate) fn complete(&self, records: u32, bytes: usize, last_ticket: u64) {
-        self.watermark.advance(last_ticket);
+        self.watermark.raise(last_ticket);
         let mut state = self.state.lock();
         state.records = state.records.saturating_sub(records);
         state.bytes = state.bytes.saturating_sub(bytes);

@@ -12,6 +12,7 @@ use ironhub_model::Timestamp;
 use parking_lot::{Condvar, Mutex, RwLock};
 use tracing::{error, info, warn};
 
+use super::announcer::Announcer;
 use super::inbox::Inbox;
 use super::layout::Layout;
 use super::options::{ClockFn, FatalDisk, FatalFn, LogHealth};
@@ -36,6 +37,7 @@ pub(crate) struct Inner {
     pub(crate) next_segment: AtomicU64,
     pub(crate) counters: Counters,
     pub(crate) stop: Stop,
+    pub(crate) announcer: Announcer,
     condition: Mutex<Condition>,
     fatal: Fatal,
 }
@@ -140,6 +142,7 @@ impl Inner {
             next_segment: AtomicU64::new(1),
             counters: Counters::default(),
             stop: Stop::default(),
+            announcer: Announcer::default(),
             condition: Mutex::default(),
             fatal: Fatal {
                 clock: handlers.0,
@@ -211,8 +214,9 @@ impl Inner {
             inbox.watermark().stop();
         }
         for partition in &self.partitions {
-            partition.wake();
+            partition.wake_all();
         }
+        self.announcer.end();
         self.seal.state.lock().closing = true;
         self.seal.work.notify_all();
         self.seal.progress.notify_all();

@@ -55,7 +55,7 @@ impl Partition {
         }
     }
 
-    /// Adds what has become durable. Readers see it from here on; [`Partition::wake`] tells them.
+    /// Adds what has become durable. Readers see it from here on; [`Partition::wake_reached`] tells them.
     pub(crate) fn append(&self, span: Span, count: u32) {
         let mut state = self.state.write();
         state.next = span.base + u64::from(count);
@@ -63,8 +63,14 @@ impl Partition {
         state.tail.push(span, count);
     }
 
-    /// Wakes whoever waits for events, or for the end of the log.
-    pub(crate) fn wake(&self) {
+    /// Wakes whoever waits for events, if there are new ones.
+    pub(crate) fn wake_reached(&self) {
+        let next = self.state.read().next;
+        self.next.send_if_modified(|told| std::mem::replace(told, next) != next);
+    }
+
+    /// Wakes whoever waits for events: the log has ended.
+    pub(crate) fn wake_all(&self) {
         self.next.send_replace(self.state.read().next);
     }
 
