@@ -1,6 +1,10 @@
 //! Durable appends with so many producers, each with one event of 300 bytes in flight, beside the rate at which this
 //! disk syncs batches of the same size into a zeroed file: `cargo bench --bench log_append [-- seconds [directory]]`.
 //!
+//! The log is measured where a log under load spends its life: in segments that were prepared ahead, with sealing going
+//! on beside. A fresh log's first segment grows as it is written, and each of its syncs has the file system write its own
+//! notes besides.
+//!
 //! Rounds of both are interleaved and the medians printed, because the disk and the machine change their mind. CPU time
 //! is user and system time of threads, from `/proc/self/task`: of all, producers included; of those of the log, which
 //! write and sync; and of the raw syncs.
@@ -26,6 +30,9 @@ const ROUNDS: usize = 5;
 /// How the log's threads begin their names.
 const LOG_THREADS: &str = "log-";
 const RAW_FILE_BYTES: u64 = 64 * 1024 * 1024;
+/// Small, so that the first is soon full and sealed.
+const SEGMENT_BYTES: u64 = 32 * 1024 * 1024;
+const WARM_UP_STEP: Duration = Duration::from_millis(10);
 
 /// One measurement of the log.
 #[derive(Clone, Copy)]
@@ -97,14 +104,16 @@ async fn appends(dir: &Path, producers: u32, time: Duration) -> Round {
         Timestamp::from_micros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
     });
     let on_fatal = |failure| panic!("{failure}");
-    let options = LogOptions::new(PARTITIONS, clock, Box::new(on_fatal));
+    let mut options = LogOptions::new(PARTITIONS, clock, Box::new(on_fatal));
+    options.segment_bytes = SEGMENT_BYTES;
     let log = Log::open(Arc::new(RealDisk), dir, options).expect("a log");
     let running = Arc::new(AtomicBool::new(true));
     let producers: Vec<_> = (0..producers)
         .map(|producer| tokio::spawn(produce(log.clone(), producer, Arc::clone(&running))))
         .collect();
-    // The first segment is not zeroed ahead; but half of the runs of a hub are not so short either.
-    tokio::time::sleep(time / 4).await;
+    while log.stats().sealed_files == 0 {
+        tokio::time::sleep(WARM_UP_STEP).await;
+    }
     let (before, started, cpu_before) = (log.stats(), Instant::now(), [cpu_us(""), cpu_us(LOG_THREADS)]);
     tokio::time::sleep(time).await;
     let cpu_us = [cpu_us("") - cpu_before[0], cpu_us(LOG_THREADS) - cpu_before[1]];
