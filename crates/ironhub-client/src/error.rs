@@ -6,6 +6,8 @@ use std::time::Duration;
 use ironhub_model::connection_string::InvalidConnectionString;
 use ironhub_mqtt::packet::ConnectRefusal;
 
+use crate::service;
+
 /// Why something did not work. Never holds a key or a token.
 ///
 /// Cloned for everyone who waits for the same thing.
@@ -115,6 +117,11 @@ impl Error {
 }
 
 impl HubError {
+    /// What Azure's catalogue calls the code, such as `DeviceNotOnline`.
+    pub fn name(&self) -> Option<&'static str> {
+        self.code.and_then(service::code_name)
+    }
+
     /// Too many requests, or a hub that is busy or starting.
     pub fn is_transient(&self) -> bool {
         matches!(self.status, 429 | 500 | 502 | 503)
@@ -176,6 +183,7 @@ mod tests {
             tracking_id: None,
         };
         assert_eq!(error(Some(404_103)).to_string(), "404103: gone");
+        assert_eq!(error(Some(404_103)).name(), Some("DeviceNotOnline"));
         assert_eq!(error(None).to_string(), "status 404: gone");
     }
 }

@@ -20,6 +20,8 @@ mod twins;
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use self::error::code_name;
+
 pub use self::builder::ServiceClientBuilder;
 pub use self::c2d::C2dSender;
 pub use self::events::{Event, EventReader, EventReaderBuilder, Positions, StartFrom};

@@ -48,16 +48,20 @@ impl Trust {
         Self::of(roots)
     }
 
+    /// The authorities of this machine's certificate store, which may be empty, and those in these PEM files.
+    pub fn system_and_ca_files(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<Self, Error> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        for path in paths {
+            add_pem(&mut roots, &read(path.as_ref())?)?;
+        }
+        Self::of(roots)
+    }
+
     /// Only the authorities in this PEM text.
     pub fn ca_pem(pem: &[u8]) -> Result<Self, Error> {
         let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            let added = certificate
-                .map_err(|error| error.to_string())
-                .and_then(|certificate| roots.add(certificate).map_err(|error| error.to_string()));
-            added
-                .map_err(|reason| Error::Configuration(format!("the authority's certificate is not one: {reason}")))?;
-        }
+        add_pem(&mut roots, pem)?;
         if roots.is_empty() {
             return Err(Error::Configuration(
                 "there is no certificate in the PEM text".to_owned(),
@@ -120,6 +124,16 @@ impl fmt::Debug for ClientCertificate {
             .field("chain", &self.chain.len())
             .finish_non_exhaustive()
     }
+}
+
+fn add_pem(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), Error> {
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let added = certificate
+            .map_err(|error| error.to_string())
+            .and_then(|certificate| roots.add(certificate).map_err(|error| error.to_string()));
+        added.map_err(|reason| Error::Configuration(format!("the authority's certificate is not one: {reason}")))?;
+    }
+    Ok(())
 }
 
 fn config(roots: Arc<RootCertStore>, certificate: Option<&ClientCertificate>) -> Result<ClientConfig, Error> {

@@ -1,4 +1,4 @@
-//! What the service says when it refuses. It has two forms; see "Troubleshoot Azure IoT Hub error codes" for the codes.
+//! What the service says when it refuses. It has several forms; see "Troubleshoot Azure IoT Hub error codes" for the codes.
 
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
@@ -46,8 +46,8 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> HubE
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     let message = text("Message").unwrap_or_default();
     let header = headers.get(CODE_HEADER).and_then(|value| value.to_str().ok());
-    if let Some(nested) = nested(status, message) {
-        return nested;
+    if let Some(error) = nested(status, message).or_else(|| first_of_many(status, &body)) {
+        return error;
     }
     let (name, message) = match message.strip_prefix("ErrorCode:") {
         Some(rest) => rest.split_once(';').unwrap_or((rest, "")),
@@ -80,8 +80,26 @@ fn nested(status: StatusCode, message: &str) -> Option<HubError> {
     })
 }
 
+/// An operation on many identities that worked for none of them.
+fn first_of_many(status: StatusCode, body: &Value) -> Option<HubError> {
+    let error = body.get("errors")?.as_array()?.first()?;
+    let text = |name: &str| error.get(name).and_then(Value::as_str);
+    let name = text("errorCode")?;
+    Some(HubError {
+        status: status.as_u16(),
+        code: code(name),
+        message: format!("{name}: {}", text("errorStatus").unwrap_or_default()),
+        tracking_id: None,
+    })
+}
+
 pub(super) fn code(name: &str) -> Option<u32> {
     CODES.iter().find(|(known, _)| *known == name).map(|(_, code)| *code)
+}
+
+/// What the catalogue calls this code.
+pub(crate) fn code_name(code: u32) -> Option<&'static str> {
+    CODES.iter().find(|(_, known)| *known == code).map(|(name, _)| *name)
 }
 
 #[cfg(test)]
@@ -102,7 +120,7 @@ mod tests {
 
     /// The forms are those that people published: `Azure/azure-iot-sdk-csharp#1070`, `MicrosoftDocs/azure-docs#11156`.
     #[test]
-    fn both_forms_and_none() {
+    fn all_forms_and_none() {
         check(
             404,
             r#"{"Message":"ErrorCode:DeviceNotFound;dev","ExceptionMessage":"Tracking ID:3f6c-G:10"}"#,
@@ -118,6 +136,13 @@ mod tests {
             Some("t"),
         );
         check(404, "<html>", Some(404_001), "DeviceNotFound", None);
+        check(
+            400,
+            r#"{"policyKey":"both","errors":[{"id":"d","errorCode":"DeviceNotFound","errorStatus":"d"}]}"#,
+            Some(404_001),
+            "DeviceNotFound: d",
+            None,
+        );
         check(
             409,
             r#"{"Message":"ErrorCode:SomethingNew;x"}"#,

@@ -26,7 +26,7 @@ pub enum KeyChoice {
 }
 
 /// What became of a request for new keys.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RegeneratedKeys {
     /// Identities with their new keys.
@@ -36,7 +36,7 @@ pub struct RegeneratedKeys {
 }
 
 /// An identity's new keys; one that was not asked for is none.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RotatedKeys {
     /// The device.
@@ -50,7 +50,7 @@ pub struct RotatedKeys {
 }
 
 /// Why an identity kept its keys.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyError {
     /// The device.
