@@ -21,6 +21,11 @@ pub(crate) fn dev_data_directory() -> PathBuf {
     data_home().join("dev")
 }
 
+/// Where the development hub of this user that was started last tells of itself.
+pub(crate) fn dev_announcement() -> PathBuf {
+    data_home().join("dev-hub.json")
+}
+
 /// This machine's name, when the system tells it.
 pub(crate) fn machine_name() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;

@@ -1,45 +1,52 @@
 //! `ironhub serve`: flags, variables and file become a configuration; a hub runs until it is told to stop.
 
+mod announced;
 mod args;
 mod settings;
 
 use std::error::Error;
 use std::ffi::OsString;
-use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 
 use clap::Parser;
-use ironhub_server::{Announcement, Server, ServerConfig};
+use ironhub_server::{Profile, Server, ServerConfig};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
+use self::announced::Announced;
 pub(crate) use self::args::ServeArgs;
 use crate::config_file::{self, Sources};
-use crate::{Cli, Command, logging, output};
+use crate::{Cli, Command, logging, output, paths};
 
 /// Runs a hub; `sources` tells where each of its settings was given.
 pub(crate) fn run(args: ServeArgs, sources: &Sources) -> Result<(), Box<dyn Error>> {
     logging::start(&args.log, args.log_format)?;
     let ready_file = args.ready_file.clone();
     let config = args.into_config(sources)?;
+    let is_dev = config.profile == Profile::Dev;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let server = Server::start(config).await?;
         output::print(&server.announcement().to_text())?;
-        if let Some(path) = &ready_file {
-            write_ready_file(path, server.announcement())?;
-        }
+        let announcement = server.announcement().to_json();
+        let _for_verbs = is_dev.then(|| announce(&announcement));
+        let _ready = ready_file
+            .map(|path| Announced::write(path, &announcement))
+            .transpose()?;
         signals.until_stop(&server).await;
         info!("stopping: links are told, what is under way ends");
         server.shutdown().await;
-        if let Some(path) = &ready_file {
-            let _ = fs::remove_file(path);
-        }
         Ok(())
     })
+}
+
+/// Tells the verbs of this user where the development hub is. They do without when it cannot be told.
+fn announce(announcement: &str) -> Option<Announced> {
+    let path = paths::dev_announcement();
+    let written = Announced::write(path.clone(), announcement);
+    written
+        .inspect_err(|error| warn!(path = %path.display(), %error, "verbs will not find this hub without --login"))
+        .ok()
 }
 
 /// Signals that the process answers.
@@ -86,7 +93,9 @@ fn configuration(arguments: impl IntoIterator<Item = OsString>) -> Result<Server
     let cli = Cli::try_parse_from(expanded.arguments).map_err(|error| first_line(&error))?;
     match cli.command {
         Command::Serve(args) => args.into_config(&expanded.sources),
-        Command::Trust(_) | Command::Policy(_) | Command::Reference => Err("not a hub's settings".into()),
+        Command::Trust(_) | Command::Policy(_) | Command::Reference => {
+            Err("not a hub's settings".into())
+        }
     }
 }
 
@@ -95,17 +104,4 @@ fn first_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
     line.trim_start_matches("error: ").to_owned()
-}
-
-/// Writes through a temporary file, so that whoever waits for the name never reads half of it. It holds keys: 0600.
-fn write_ready_file(path: &Path, announcement: &Announcement) -> std::io::Result<()> {
-    let temporary = path.with_extension("tmp");
-    let _ = fs::remove_file(&temporary);
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    file.write_all(announcement.to_json().as_bytes())?;
-    fs::rename(&temporary, path)
 }

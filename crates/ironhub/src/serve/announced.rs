@@ -1,0 +1,64 @@
+//! A file that tells of a running hub.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::PathBuf;
+
+/// There as long as this value is, unless another hub has written its own in its place.
+pub(super) struct Announced {
+    path: PathBuf,
+    text: String,
+}
+
+impl Announced {
+    /// Writes through a temporary file, so that whoever waits for the name never reads half of it. It holds keys: 0600.
+    pub(super) fn write(path: PathBuf, text: &str) -> io::Result<Self> {
+        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        }
+        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+        let _ = fs::remove_file(&temporary);
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        fs::rename(&temporary, &path)?;
+        Ok(Self {
+            path,
+            text: text.to_owned(),
+        })
+    }
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        if fs::read(&self.path).is_ok_and(|text| text == self.text.as_bytes()) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hub_removes_its_own_file_and_nobody_elses() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new/hub.json");
+        let first = Announced::write(path.clone(), "first").unwrap();
+        let second = Announced::write(path.clone(), "second").unwrap();
+        drop(first);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "second");
+        drop(second);
+        assert!(!path.exists());
+        assert_eq!(
+            fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            0,
+            "nothing is left"
+        );
+    }
+}
