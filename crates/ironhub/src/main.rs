@@ -1,5 +1,6 @@
 //! The `ironhub` program.
 
+mod cli;
 mod config_file;
 mod exit;
 mod logging;
@@ -26,12 +27,16 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a hub
+    #[command(after_help = "Example: ironhub serve --dev")]
     Serve(Box<serve::ServeArgs>),
     /// Print how each kind of client takes the development hub's CA
+    #[command(after_help = "Example: ironhub trust")]
     Trust(trust::TrustArgs),
     /// The shared access policies of a hub on this machine
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    #[command(flatten)]
+    Verb(cli::Verb),
     /// Print the reference of all settings
     #[command(hide = true)]
     Reference,
@@ -50,6 +55,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         Command::Serve(args) => serve::run(*args, &expanded.sources),
         Command::Trust(args) => trust::run(&args),
         Command::Policy(command) => policy::run(command),
+        Command::Verb(verb) => Ok(cli::run(verb)?),
         Command::Reference => reference::run(),
     }
 }

@@ -16,6 +16,7 @@ use crate::paths;
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
     /// Print the keys and connection strings of a hub's policies, whether the hub runs or not
+    #[command(after_help = "Example: ironhub policy show -n service --data-dir /var/lib/ironhub -o table")]
     Show(ShowArgs),
 }
 

@@ -1,0 +1,108 @@
+//! The verbs of `az iot hub`: everything that a person does with a hub over the network, this one or Azure's.
+//!
+//! One file per command group. A verb logs in ([`login`]), asks through `ironhub-client`, and prints its answer as JSON
+//! or as a table ([`answer`]). What goes wrong is one line, a hint, and an exit code ([`failure`]).
+
+mod answer;
+mod authentication;
+mod dev_hub;
+mod device_identity;
+mod failure;
+mod login;
+mod query;
+mod renew_key;
+mod secret;
+mod table;
+mod version;
+
+use std::future::Future;
+
+use clap::Subcommand;
+use tokio::runtime::Builder;
+
+pub(crate) use self::failure::Failure;
+
+/// The verbs; each is named as in `az iot hub`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Device identities: who may connect
+    #[command(subcommand)]
+    DeviceIdentity(device_identity::DeviceIdentityCommand),
+    /// Ask for twins, module twins and the like that fit a condition
+    #[command(after_help = "Example: ironhub query -q \"SELECT * FROM devices WHERE tags.site = 'north'\" -o table")]
+    Query(query::QueryArgs),
+}
+
+/// Does what was asked.
+pub(crate) fn run(verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::DeviceIdentity(command) => on_one_thread(device_identity::run(command)),
+        Verb::Query(args) => on_one_thread(query::run(args)),
+    }
+}
+
+/// Enough for whatever waits for one answer after the other.
+fn on_one_thread(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(work);
+    // A name that is still being looked up would hold the program.
+    runtime.shutdown_background();
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory, Parser};
+
+    use crate::Cli;
+
+    /// As a shell takes a line apart, as far as examples need it.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quote = None;
+        for letter in line.chars() {
+            match letter {
+                '\'' | '"' if quote.is_none() => quote = Some(letter),
+                _ if quote == Some(letter) => quote = None,
+                ' ' if quote.is_none() => words.push(String::new()),
+                _ => words.last_mut().unwrap().push(letter),
+            }
+        }
+        words
+    }
+
+    fn examples(command: &Command) -> Vec<String> {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let lines = help.lines().map(|line| line.trim_start_matches("Example:").trim());
+        lines
+            .filter(|line| line.starts_with("ironhub "))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn check(command: &Command, path: &str) {
+        let path = format!("{path} {}", command.get_name());
+        let mut below = command
+            .get_subcommands()
+            .filter(|command| !command.is_hide_set())
+            .peekable();
+        if below.peek().is_some() {
+            below.for_each(|command| check(command, &path));
+            return;
+        }
+        let examples = examples(command);
+        assert!(!examples.is_empty(), "{path} --help has no example");
+        for example in examples {
+            assert!(example.starts_with(path.trim()), "{example} is no example of {path}");
+            if let Err(error) = Cli::try_parse_from(words(&example)) {
+                panic!("{example}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_verb_has_an_example_that_is_one() {
+        Cli::command().debug_assert();
+        check(&Cli::command(), "");
+    }
+}

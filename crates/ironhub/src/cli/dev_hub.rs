@@ -1,0 +1,67 @@
+//! The development hub of this user, which verbs find by themselves: `serve --dev` writes where it is.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::failure::Failure;
+use crate::paths;
+
+/// What the hub announces, as far as clients need it.
+#[derive(Debug, Deserialize)]
+pub(super) struct DevHub {
+    host_name: String,
+    pub(super) ports: Ports,
+    pub(super) ca_file: Option<PathBuf>,
+    connection_strings: BTreeMap<String, Value>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct Ports {
+    pub(super) https: u16,
+    pub(super) amqp: u16,
+    pub(super) mqtt: u16,
+}
+
+impl DevHub {
+    /// The hub that runs now.
+    pub(super) fn find() -> Result<Self, Failure> {
+        let path = paths::dev_announcement();
+        let text = fs::read(&path).map_err(|error| not_read(&path, &error))?;
+        let unusable = |reason: String| Failure::failed(format!("{} is not usable: {reason}", path.display()));
+        let hub: Self = serde_json::from_slice(&text).map_err(|error| unusable(error.to_string()))?;
+        // A hub that was killed leaves its file behind.
+        match TcpStream::connect((hub.host_name.as_str(), hub.ports.https)) {
+            Ok(_) => Ok(hub),
+            Err(error) => Err(gone(&hub, &path, &error)),
+        }
+    }
+
+    /// The policy that may do everything.
+    pub(super) fn owner(&self) -> Result<&str, Failure> {
+        let owner = self.connection_strings.get("iothubowner").and_then(Value::as_str);
+        owner.ok_or_else(|| Failure::failed("the development hub has no policy iothubowner; give --login"))
+    }
+}
+
+const HINT: &str = "start one with `ironhub serve --dev`, or name a hub by --login or IRONHUB_LOGIN";
+
+fn not_read(path: &Path, error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::NotFound {
+        return Failure::unreachable("no --login is given, and no development hub of this user runs").with_hint(HINT);
+    }
+    Failure::failed(format!("cannot read {}: {error}", path.display()))
+}
+
+fn gone(hub: &DevHub, path: &Path, error: &io::Error) -> Failure {
+    let (host, port, path) = (&hub.host_name, hub.ports.https, path.display());
+    Failure::unreachable(format!(
+        "no --login is given, and the development hub of {path} does not answer at {host}:{port}: {error}"
+    ))
+    .with_hint(HINT)
+}
