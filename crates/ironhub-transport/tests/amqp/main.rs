@@ -15,6 +15,7 @@ mod feedback;
 mod golden;
 mod hostile;
 mod hub;
+mod independent;
 mod last_words;
 mod links;
 mod management;
