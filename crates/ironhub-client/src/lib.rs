@@ -27,7 +27,9 @@ pub use device::{
     MethodRequest, MethodResponse, ReceivedMessage, Section, Telemetry, Transport,
 };
 pub use error::{Error, HubError};
-pub use ironhub_model::ConnectionString;
+pub use ironhub_model::{
+    AckRequest, C2dMessage, ConnectionString, DeviceId, FeedbackRecord, FeedbackStatus, IdentityId, ModuleId, Timestamp,
+};
 pub use retry::RetryPolicy;
 pub use service::{
     C2dSender, Device, DeviceAuthentication, Event, EventReader, EventReaderBuilder, FeedbackReceiver, KeyChoice,

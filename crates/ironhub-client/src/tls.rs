@@ -35,7 +35,8 @@ pub struct ClientCertificate {
 }
 
 impl Trust {
-    /// The authorities of this machine's certificate store.
+    /// The authorities of this machine's certificate store, or only those of the file that the variable `SSL_CERT_FILE`
+    /// names.
     pub fn system() -> Result<Self, Error> {
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();

@@ -100,8 +100,8 @@ impl D2cMessage<'_> {
     }
 }
 
-/// A cloud-to-device message as it lies in its device's queue.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A cloud-to-device message as it lies in its device's queue. By default an empty one that asks for nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct C2dMessage {
     /// The sender's ID for it; none is invented.

@@ -1,7 +1,7 @@
 //! Points in time as the hub stores and prints them.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::OffsetDateTime;
@@ -117,6 +117,16 @@ impl Timestamp {
     }
 }
 
+/// To the microsecond, clamped to the printable range.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => Self::UNIX_EPOCH.saturating_add(after),
+            Err(before) => Self::UNIX_EPOCH.saturating_sub(before.duration()),
+        }
+    }
+}
+
 impl fmt::Display for Timestamp {
     /// UTC with the fraction's trailing zeros trimmed, as Azure IoT Hub prints times in JSON.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -186,6 +196,14 @@ mod tests {
             "0001-01-01T00:00:00Z",
             "0001-01-01T00:00:00.0000000Z",
         );
+    }
+
+    #[test]
+    fn the_clock_of_the_system() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let before = Duration::from_nanos(500_000_001);
+        assert_eq!(Timestamp::from(epoch + before).to_string(), "1970-01-01T00:00:00.5Z");
+        assert_eq!(Timestamp::from(epoch - before).to_string(), "1969-12-31T23:59:59.5Z");
     }
 
     #[test]
