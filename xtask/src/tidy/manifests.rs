@@ -5,6 +5,8 @@ use toml::{Table, Value};
 use super::tree::{Finding, SourceFile};
 
 const INHERITED: &[&str] = &["version", "edition", "rust-version", "license"];
+/// Programs that people copy: they may print and read the environment without an excuse that would be copied, too.
+const OWN_LINTS: &str = "examples/Cargo.toml";
 const DEPENDENCIES: &[&str] = &["dependencies", "dev-dependencies", "build-dependencies"];
 
 pub(crate) fn check(file: &SourceFile) -> Vec<Finding> {
@@ -12,7 +14,7 @@ pub(crate) fn check(file: &SourceFile) -> Vec<Finding> {
         return Vec::new();
     }
     match file.text.parse::<Table>() {
-        Ok(manifest) => complaints(&manifest)
+        Ok(manifest) => complaints(&manifest, file.path == OWN_LINTS)
             .into_iter()
             .map(|message| file.finding(message))
             .collect(),
@@ -20,9 +22,13 @@ pub(crate) fn check(file: &SourceFile) -> Vec<Finding> {
     }
 }
 
-fn complaints(manifest: &Table) -> Vec<String> {
+fn complaints(manifest: &Table, has_own_lints: bool) -> Vec<String> {
     let mut complaints = Vec::new();
-    if !manifest.get("lints").is_some_and(is_inherited) {
+    let lints = manifest.get("lints");
+    if has_own_lints && lints.is_none() {
+        complaints.push("needs `[lints]`".to_owned());
+    }
+    if !has_own_lints && !lints.is_some_and(is_inherited) {
         complaints.push("needs `[lints] workspace = true`".to_owned());
     }
     let package = manifest.get("package");
@@ -69,6 +75,15 @@ workspace = true
             found.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>(),
             expected
         );
+    }
+
+    #[test]
+    fn examples_have_lints_of_their_own() {
+        let none = GOOD.replace("[lints]\nworkspace = true", "");
+        let own = none.clone() + "[lints.clippy]\npedantic = \"warn\"\n";
+        assert_eq!(check(&file(OWN_LINTS, &none)).len(), 1);
+        assert_eq!(check(&file(OWN_LINTS, &own)), []);
+        check_text(&own, &["needs `[lints] workspace = true`"]);
     }
 
     #[test]
