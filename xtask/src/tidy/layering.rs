@@ -45,6 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("ironhub", &["ironhub-server", "ironhub-model", "ironhub-client"]),
+    ("ironhub-examples", &["ironhub-client"]),
     ("ironhub-fuzz", &["ironhub-amqp"]),
     ("xtask", &[]),
 ];
