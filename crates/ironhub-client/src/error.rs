@@ -16,7 +16,7 @@ use crate::service;
 pub enum Error {
     /// The connection string lacks a part, or a part is wrong.
     #[error("the connection string cannot be used: {0}")]
-    ConnectionString(#[from] InvalidConnectionString),
+    ConnectionString(InvalidConnectionString),
     /// A key, certificate or setting cannot be used: which, and why.
     #[error("{0}")]
     Configuration(String),
@@ -113,6 +113,13 @@ impl Error {
 
     pub(crate) fn lost(error: &io::Error) -> Self {
         Self::Lost(error.to_string())
+    }
+}
+
+/// Not a source of the error, whose text has it already: who prints sources would say it twice.
+impl From<InvalidConnectionString> for Error {
+    fn from(error: InvalidConnectionString) -> Self {
+        Self::ConnectionString(error)
     }
 }
 
