@@ -36,24 +36,32 @@ class Tutorial:
     device_id: str
     connection_string: str = None
 
-    def device(self, program):
-        return self._start(program, self.c.column.split("-")[0])
+    def device(self, command):
+        return self._start(command, self.c.column.split("-")[0])
 
-    def back_end(self, program):
-        return self._start(program, self.c.column.split("-")[1])
+    def back_end(self, command):
+        return self._start(command, self.c.column.split("-")[1])
 
-    def _start(self, program, language):
-        page = (EXAMPLES / self.name / "README.md").read_text(encoding="utf-8").replace(DEVICE, self.device_id)
-        shown = re.search(rf"^```text\n\$ {program}( .*)?\n((?:.*\n)*?)```$", page, re.MULTILINE)
-        arguments, expected = shlex.split(shown[1] or ""), shown[2].splitlines()
+    def _start(self, command, language):
+        """Runs the first command of the page that begins like this."""
+        page = (EXAMPLES / self.name / "README.md").read_text(encoding="utf-8")
+        shown = re.search(rf"^```text\n\$ ({re.escape(command)}.*)\n((?:.*\n)*?)```$", page, re.MULTILINE)
+        if shown is None:
+            raise AssertionError(f"the page of {self.name} does not show what {command!r} prints")
+        program, *arguments = shlex.split(self._named(shown[1]))
+        expected = self._named(shown[2]).splitlines()
         if language == "rust":
             command = [Path(os.environ["IRONHUB_BIN"]).with_name(program)]
         else:
             command = [sys.executable, EXAMPLES / self.name / f"{program}.py"]
         return Program(program, [*command, *arguments], expected, self._environment())
 
+    def _named(self, text):
+        return text.replace(DEVICE, self.device_id)
+
     def _environment(self):
         variables = {
+            "RUST_BACKTRACE": "0",
             "IOTHUB_CONNECTION_STRING": self.c.hub.connection_string(),
             "EVENTHUB_CONNECTION_STRING": self.c.hub.connection_string("event_hubs"),
         }
@@ -89,11 +97,11 @@ class Program:
         """Waits for the next lines that the page shows; returns them."""
         return [self._check(expected) for expected in itertools.islice(self._expected, count)]
 
-    def end(self):
+    def end(self, status=0):
         """Waits for the rest of what the page shows and for the program's end; returns the lines."""
         lines = [self._check(expected) for expected in self._expected]
         equal(self._lines.take(), None, f"{self._name}, after its last line")
-        equal(self._process.wait(WATCHDOG_S), 0, f"status of {self._name}")
+        equal(self._process.wait(WATCHDOG_S), status, f"status of {self._name}")
         return lines
 
     def _check(self, expected):
@@ -150,9 +158,12 @@ def methods(c):
     tutorial = new_device(c, "methods")
     with tutorial.device("answer_methods") as device:
         device.print_lines(1)
-        with tutorial.back_end("call_method") as back_end:
-            back_end.end()
+        for call in ("call_method wind-1 sing", "call_method wind-1 writeLine 7", "call_method"):
+            with tutorial.back_end(call) as back_end:
+                back_end.end()
         device.end()
+    with tutorial.back_end("call_method wind-1 writeLine '\"is anybody there?\"'") as back_end:
+        back_end.end(status=1)
 
 
 @case("examples/control", columns=COMBINATIONS)
