@@ -9,10 +9,12 @@ mod dev_hub;
 mod device_identity;
 mod failure;
 mod login;
+mod module_identity;
 mod query;
 mod renew_key;
 mod secret;
 mod table;
+mod target;
 mod version;
 
 use std::future::Future;
@@ -28,6 +30,9 @@ pub(crate) enum Verb {
     /// Device identities: who may connect
     #[command(subcommand)]
     DeviceIdentity(device_identity::DeviceIdentityCommand),
+    /// Module identities: parts of a device with credentials and a twin of their own
+    #[command(subcommand)]
+    ModuleIdentity(module_identity::ModuleIdentityCommand),
     /// Ask for twins, module twins and the like that fit a condition
     #[command(after_help = "Example: ironhub query -q \"SELECT * FROM devices WHERE tags.site = 'north'\" -o table")]
     Query(query::QueryArgs),
@@ -37,6 +42,7 @@ pub(crate) enum Verb {
 pub(crate) fn run(verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::DeviceIdentity(command) => on_one_thread(device_identity::run(command)),
+        Verb::ModuleIdentity(command) => on_one_thread(module_identity::run(command)),
         Verb::Query(args) => on_one_thread(query::run(args)),
     }
 }

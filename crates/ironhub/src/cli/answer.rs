@@ -1,8 +1,9 @@
 //! `--output`: how a verb's answer is printed.
 
 use clap::Args;
+use ironhub_model::ConnectionString;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::login::Hub;
@@ -39,6 +40,12 @@ impl Form {
         let answer = serde_json::to_value(answer)?;
         let records = answer.as_array().map_or(std::slice::from_ref(&answer), Vec::as_slice);
         self.print_with(&answer, || table::columns(records, columns))
+    }
+
+    /// Prints a connection string, as `az iot` does.
+    pub(super) fn print_connection_string(self, connection: &ConnectionString) -> Result<(), Failure> {
+        let answer = json!({ "connectionString": connection.expose() });
+        self.print(&answer, &[("ConnectionString", "/connectionString")])
     }
 
     /// Prints records whose members are not known beforehand.

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use ironhub_client::{Device, ServiceClient};
 use ironhub_model::{DeviceId, DeviceStatus, IdentityId};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::answer::{Form, WithHub};
 use super::authentication::{AuthenticationArgs, WhichKey, connection_string};
@@ -12,6 +12,7 @@ use super::login::Login;
 use super::query::{self, Top};
 use super::renew_key::{self, KeyType, Renewal};
 use super::table::Column;
+use super::target::TargetDevice;
 use super::version::Version;
 
 const COLUMNS: &[Column] = &[
@@ -66,9 +67,8 @@ pub(crate) enum ConnectionStringCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
-    /// The device's name
-    #[arg(long, short = 'd', value_name = "ID", value_parser = DeviceId::parse)]
-    device_id: DeviceId,
+    #[command(flatten)]
+    target: TargetDevice,
     /// May it connect
     #[arg(long, visible_alias = "sta", value_enum, default_value = "enabled")]
     status: Status,
@@ -84,9 +84,8 @@ pub(crate) struct CreateArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct UpdateArgs {
-    /// The device's name
-    #[arg(long, short = 'd', value_name = "ID", value_parser = DeviceId::parse)]
-    device_id: DeviceId,
+    #[command(flatten)]
+    target: TargetDevice,
     /// May it connect
     #[arg(long, visible_alias = "sta", value_enum)]
     status: Option<Status>,
@@ -118,9 +117,8 @@ struct Change {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// The device's name
-    #[arg(long, short = 'd', value_name = "ID", value_parser = DeviceId::parse)]
-    device_id: DeviceId,
+    #[command(flatten)]
+    target: TargetDevice,
     #[command(flatten)]
     login: Login,
     #[command(flatten)]
@@ -143,9 +141,8 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DeleteArgs {
-    /// The device's name
-    #[arg(long, short = 'd', value_name = "ID", value_parser = DeviceId::parse)]
-    device_id: DeviceId,
+    #[command(flatten)]
+    target: TargetDevice,
     #[command(flatten)]
     version: Version,
     #[command(flatten)]
@@ -174,9 +171,8 @@ pub(crate) struct RenewKeyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConnectionStringArgs {
-    /// The device's name
-    #[arg(long, short = 'd', value_name = "ID", value_parser = DeviceId::parse)]
-    device_id: DeviceId,
+    #[command(flatten)]
+    target: TargetDevice,
     /// With which of its keys
     #[arg(long, visible_alias = "kt", value_enum, default_value = "primary")]
     key_type: WhichKey,
@@ -196,7 +192,7 @@ pub(super) async fn run(command: DeviceIdentityCommand) -> Result<(), Failure> {
     match command {
         DeviceIdentityCommand::Create(args) => create(&args).await,
         DeviceIdentityCommand::Show(args) => show(&args).await,
-        DeviceIdentityCommand::List(args) => list(&args).await,
+        DeviceIdentityCommand::List(args) => list(&args, TWIN_COLUMNS).await,
         DeviceIdentityCommand::Update(args) => update(&args).await,
         DeviceIdentityCommand::Delete(args) => delete(&args).await,
         DeviceIdentityCommand::RenewKey(args) => renew_key(&args).await,
@@ -207,7 +203,7 @@ pub(super) async fn run(command: DeviceIdentityCommand) -> Result<(), Failure> {
 }
 
 async fn create(args: &CreateArgs) -> Result<(), Failure> {
-    let mut device = Device::new(args.device_id.clone());
+    let mut device = Device::new(args.target.device_id.clone());
     device.status = args.status.into();
     args.change.apply(&mut device);
     device.authentication = args.authentication.to_authentication()?;
@@ -217,23 +213,24 @@ async fn create(args: &CreateArgs) -> Result<(), Failure> {
 
 async fn show(args: &ShowArgs) -> Result<(), Failure> {
     let hub = args.login.hub()?;
-    let device = hub.service()?.device(&args.device_id).await?;
+    let device = hub.service()?.device(&args.target.device_id).await?;
     args.form.print(&WithHub::new(&device, &hub), COLUMNS)
 }
 
-async fn list(args: &ListArgs) -> Result<(), Failure> {
+/// Lists the twins of devices.
+pub(super) async fn list(args: &ListArgs, columns: &[Column]) -> Result<(), Failure> {
     let all = "SELECT * FROM devices";
     let query = match args.edge_enabled {
         Some(true) => format!("{all} WHERE capabilities.iotEdge = true"),
         _ => all.to_owned(),
     };
     let twins = query::rows(&args.login.service()?, &query, args.top).await?;
-    args.form.print(&twins, TWIN_COLUMNS)
+    args.form.print(&twins, columns)
 }
 
 async fn update(args: &UpdateArgs) -> Result<(), Failure> {
     let service = args.login.service()?;
-    let mut device = service.device(&args.device_id).await?;
+    let mut device = service.device(&args.target.device_id).await?;
     if let Some(status) = args.status {
         device.status = status.into();
     }
@@ -246,7 +243,9 @@ async fn update(args: &UpdateArgs) -> Result<(), Failure> {
 
 async fn delete(args: &DeleteArgs) -> Result<(), Failure> {
     let service = args.login.service()?;
-    Ok(service.delete_device(&args.device_id, &args.version.to_match()).await?)
+    Ok(service
+        .delete_device(&args.target.device_id, &args.version.to_match())
+        .await?)
 }
 
 async fn renew_key(args: &RenewKeyArgs) -> Result<(), Failure> {
@@ -315,11 +314,10 @@ async fn select(service: &ServiceClient, query: &str) -> Result<Vec<IdentityId>,
 
 async fn show_connection_string(args: &ConnectionStringArgs) -> Result<(), Failure> {
     let hub = args.login.hub()?;
-    let device = hub.service()?.device(&args.device_id).await?;
-    let id = IdentityId::device(device.device_id);
-    let text = connection_string(&hub.connection.host_name, &id, &device.authentication, args.key_type)?.expose();
-    let columns = &[("ConnectionString", "/connectionString")];
-    args.form.print(&json!({ "connectionString": text }), columns)
+    let device = hub.service()?.device(&args.target.device_id).await?;
+    let id = args.target.id();
+    let connection = connection_string(&hub.connection.host_name, &id, &device.authentication, args.key_type)?;
+    args.form.print_connection_string(&connection)
 }
 
 impl Change {

@@ -60,7 +60,7 @@ impl Login {
     pub(crate) async fn device_builder(&self, id: &IdentityId) -> Result<DeviceClientBuilder, Failure> {
         let hub = self.hub()?;
         let connection = hub.connection_of(id).await?;
-        hub.device_builder(&connection)
+        Ok(hub.device_builder(connection))
     }
 
     /// The hub itself.
@@ -131,12 +131,12 @@ impl Hub {
     }
 
     /// A client of whoever this connection string is for.
-    pub(crate) fn device_builder(&self, connection: &ConnectionString) -> Result<DeviceClientBuilder, Failure> {
-        let builder = DeviceClient::builder(&connection.expose())?.trust(self.trust.clone());
-        Ok(match self.mqtt_port {
+    pub(crate) fn device_builder(&self, connection: ConnectionString) -> DeviceClientBuilder {
+        let builder = DeviceClient::builder_for(connection).trust(self.trust.clone());
+        match self.mqtt_port {
             Some(port) => builder.port(port),
             None => builder,
-        })
+        }
     }
 }
 

@@ -52,6 +52,11 @@ pub(super) async fn rows(service: &ServiceClient, query: &str, top: Top) -> Resu
 
 impl Top {
     pub(super) const ALL: Self = Self(None);
+
+    pub(super) fn first_of<T>(self, mut records: Vec<T>) -> Vec<T> {
+        records.truncate(self.0.unwrap_or(usize::MAX));
+        records
+    }
 }
 
 impl FromStr for Top {

@@ -5,4 +5,6 @@ mod device_identity;
 #[cfg(test)]
 mod logins;
 #[cfg(test)]
+mod module_identity;
+#[cfg(test)]
 mod stage;
