@@ -7,7 +7,10 @@ mod answer;
 mod authentication;
 mod dev_hub;
 mod device_identity;
+mod device_twin;
 mod failure;
+mod invoke_method;
+mod json_text;
 mod login;
 mod module_identity;
 mod query;
@@ -23,6 +26,7 @@ use clap::Subcommand;
 use tokio::runtime::Builder;
 
 pub(crate) use self::failure::Failure;
+use self::target::{TargetDevice, TargetModule};
 
 /// The verbs; each is named as in `az iot hub`.
 #[derive(Debug, Subcommand)]
@@ -33,6 +37,20 @@ pub(crate) enum Verb {
     /// Module identities: parts of a device with credentials and a twin of their own
     #[command(subcommand)]
     ModuleIdentity(module_identity::ModuleIdentityCommand),
+    /// Twins of devices: tags, desired and reported properties
+    #[command(subcommand)]
+    DeviceTwin(device_twin::DeviceTwinCommand),
+    /// Twins of modules
+    #[command(subcommand)]
+    ModuleTwin(device_twin::ModuleTwinCommand),
+    /// Call a direct method of a device and print its answer
+    #[command(
+        after_help = "Example: ironhub invoke-device-method -d wind-17 --mn reboot --mp '{\"delay\": 5}' --to 10"
+    )]
+    InvokeDeviceMethod(invoke_method::InvokeArgs<TargetDevice>),
+    /// Call a direct method of a module and print its answer
+    #[command(after_help = "Example: ironhub invoke-module-method -d wind-17 -m gateway --mn restart")]
+    InvokeModuleMethod(invoke_method::InvokeArgs<TargetModule>),
     /// Ask for twins, module twins and the like that fit a condition
     #[command(after_help = "Example: ironhub query -q \"SELECT * FROM devices WHERE tags.site = 'north'\" -o table")]
     Query(query::QueryArgs),
@@ -43,6 +61,10 @@ pub(crate) fn run(verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::DeviceIdentity(command) => on_one_thread(device_identity::run(command)),
         Verb::ModuleIdentity(command) => on_one_thread(module_identity::run(command)),
+        Verb::DeviceTwin(command) => on_one_thread(device_twin::run(command)),
+        Verb::ModuleTwin(command) => on_one_thread(device_twin::run_for_module(command)),
+        Verb::InvokeDeviceMethod(args) => on_one_thread(invoke_method::run(args)),
+        Verb::InvokeModuleMethod(args) => on_one_thread(invoke_method::run_for_module(args)),
         Verb::Query(args) => on_one_thread(query::run(args)),
     }
 }

@@ -17,11 +17,19 @@ pub(crate) fn columns(records: &[Value], columns: &[Column]) -> String {
     text(titles, &rows.collect::<Vec<_>>())
 }
 
+/// What says nothing to people.
+const NOT_SHOWN: [&str; 2] = ["etag", "deviceEtag"];
+
 /// A column for each member that is text, number or boolean in any record. Nothing when there is none.
 pub(crate) fn scalars(records: &[Value]) -> String {
+    let is_shown = |value: &Value| match value {
+        Value::String(text) => !text.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
+        Value::Null | Value::Array(_) | Value::Object(_) => false,
+    };
     let mut names: Vec<&String> = Vec::new();
     for (name, value) in records.iter().filter_map(Value::as_object).flatten() {
-        if (value.is_string() || value.is_number() || value.is_boolean()) && !names.contains(&name) {
+        if is_shown(value) && !names.contains(&name) && !NOT_SHOWN.contains(&name.as_str()) {
             names.push(name);
         }
     }
@@ -117,7 +125,7 @@ mod tests {
     #[test]
     fn members_without_parts_are_columns() {
         let records = [
-            json!({"deviceId": "a", "tags": {}}),
+            json!({"deviceId": "a", "tags": {}, "etag": "x", "modelId": ""}),
             json!({"count": 3, "deviceId": null}),
         ];
         assert_eq!(scalars(&records), "DeviceId  Count\n--------  -----\na\n          3\n");

@@ -5,6 +5,12 @@ mod device_identity;
 #[cfg(test)]
 mod logins;
 #[cfg(test)]
+mod methods;
+#[cfg(test)]
 mod module_identity;
 #[cfg(test)]
+mod query;
+#[cfg(test)]
 mod stage;
+#[cfg(test)]
+mod twins;

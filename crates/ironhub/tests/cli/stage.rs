@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use insta::{Settings, assert_snapshot};
+use ironhub_client::{DeviceClient, Trust};
 use ironhub_testkit::{HubHome, HubProcess};
 use serde_json::Value;
 
@@ -103,6 +104,15 @@ impl Stage {
     /// The connection string of a policy.
     pub(crate) fn policy(&self, name: &str) -> String {
         self.ready["connection_strings"][name].as_str().unwrap().to_owned()
+    }
+
+    /// A device of the registry that is connected.
+    pub(crate) async fn connected(&self, id: &str) -> DeviceClient {
+        let shown = self.json(&["device-identity", "connection-string", "show", "-d", id]);
+        let builder = DeviceClient::builder(shown["connectionString"].as_str().unwrap()).unwrap();
+        let trust = Trust::ca_file(self.ca_file()).unwrap();
+        let port = self.port("mqtt").parse().unwrap();
+        builder.trust(trust).port(port).connect().await.unwrap()
     }
 
     pub(crate) fn port(&self, name: &str) -> String {
