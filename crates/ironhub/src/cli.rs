@@ -5,6 +5,7 @@
 
 mod answer;
 mod authentication;
+mod connection_string;
 mod dev_hub;
 mod device_identity;
 mod device_twin;
@@ -31,6 +32,9 @@ use self::target::{TargetDevice, TargetModule};
 /// The verbs; each is named as in `az iot hub`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// How a back end connects
+    #[command(subcommand)]
+    ConnectionString(connection_string::ConnectionStringCommand),
     /// Device identities: who may connect
     #[command(subcommand)]
     DeviceIdentity(device_identity::DeviceIdentityCommand),
@@ -59,6 +63,7 @@ pub(crate) enum Verb {
 /// Does what was asked.
 pub(crate) fn run(verb: Verb) -> Result<(), Failure> {
     match verb {
+        Verb::ConnectionString(command) => on_one_thread(connection_string::run(command)),
         Verb::DeviceIdentity(command) => on_one_thread(device_identity::run(command)),
         Verb::ModuleIdentity(command) => on_one_thread(module_identity::run(command)),
         Verb::DeviceTwin(command) => on_one_thread(device_twin::run(command)),

@@ -37,6 +37,12 @@ pub(crate) const CODES: [(u8, &str); 7] = [
     ),
 ];
 
+/// The exit codes for `--help`.
+pub(crate) fn help() -> String {
+    let lines = CODES.iter().map(|(code, meaning)| format!("\n  {code:<4}{meaning}"));
+    lines.fold("Exit codes:".to_owned(), |text, line| text + &line)
+}
+
 pub(crate) const FAILURE: u8 = 1;
 pub(crate) const MISCONFIGURED: u8 = 2;
 pub(crate) const REFUSED: u8 = 3;

@@ -18,7 +18,13 @@ use clap::{Parser, Subcommand};
 
 /// An Azure IoT Hub that you run yourself
 #[derive(Debug, Parser)]
-#[command(name = "ironhub", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "ironhub",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = exit::help()
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

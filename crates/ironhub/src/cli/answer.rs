@@ -48,6 +48,11 @@ impl Form {
         self.print(&answer, &[("ConnectionString", "/connectionString")])
     }
 
+    /// Prints an answer that has another form as a table.
+    pub(super) fn print_as(self, answer: &Value, records: &[Value], columns: &[Column]) -> Result<(), Failure> {
+        self.print_with(answer, || table::columns(records, columns))
+    }
+
     /// Prints records whose members are not known beforehand.
     pub(crate) fn print_any(self, records: &[Value]) -> Result<(), Failure> {
         self.print_with(&records, || table::scalars(records))

@@ -89,16 +89,13 @@ impl Renewal {
 
     /// Prints which identities have new keys and which have not, and fails as [`check`](Self::check) does.
     pub(super) fn print(self, form: Form) -> Result<(), Failure> {
-        let both = self.keys.rotated_keys.iter().map(|keys| json!(keys));
-        let all: Vec<_> = both.chain(self.keys.errors.iter().map(|error| json!(error))).collect();
-        match form.output {
-            crate::output::Output::Table => form.print(&all, COLUMNS)?,
-            crate::output::Output::Json => {
-                let keys = &self.keys;
-                let answer = json!({"policyKey": self.choice, "errors": keys.errors, "rotatedKeys": keys.rotated_keys});
-                form.print(&answer, &[])?;
-            }
-        }
+        let renewed = self.keys.rotated_keys.iter().map(|keys| json!(keys));
+        let all: Vec<_> = renewed
+            .chain(self.keys.errors.iter().map(|error| json!(error)))
+            .collect();
+        let keys = &self.keys;
+        let answer = json!({"policyKey": self.choice, "errors": keys.errors, "rotatedKeys": keys.rotated_keys});
+        form.print_as(&answer, &all, COLUMNS)?;
         self.check()
     }
 }

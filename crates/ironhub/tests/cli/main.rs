@@ -1,6 +1,8 @@
 //! The verbs as people meet them: what each prints, against a hub that runs.
 
 #[cfg(test)]
+mod connection_string;
+#[cfg(test)]
 mod device_identity;
 #[cfg(test)]
 mod logins;
