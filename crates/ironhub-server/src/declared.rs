@@ -32,6 +32,12 @@ pub struct DeclaredSettings {
     pub c2d: Option<C2dSettings>,
     /// Key `sas-clock-skew-s`.
     pub sas_clock_skew_s: Option<u64>,
+    /// Key `disable-local-auth`.
+    pub disable_local_auth: Option<bool>,
+    /// Key `disable-device-sas`.
+    pub disable_device_sas: Option<bool>,
+    /// Key `disable-module-sas`.
+    pub disable_module_sas: Option<bool>,
     /// Where each key is given, for people; a key that is not in here is called by its name.
     pub sources: BTreeMap<String, String>,
 }
@@ -117,11 +123,14 @@ impl DeclaredSettings {
         settings.fallback_route = self.fallback_route.unwrap_or(settings.fallback_route);
         settings.c2d = self.c2d.unwrap_or(settings.c2d);
         settings.sas_clock_skew_s = self.sas_clock_skew_s.unwrap_or(settings.sas_clock_skew_s);
+        settings.disable_local_auth = self.disable_local_auth.unwrap_or(settings.disable_local_auth);
+        settings.disable_device_sas = self.disable_device_sas.unwrap_or(settings.disable_device_sas);
+        settings.disable_module_sas = self.disable_module_sas.unwrap_or(settings.disable_module_sas);
         Ok(self.list())
     }
 
     fn list(&self) -> Vec<Declared> {
-        use SettingName::{C2d, CaCertificates, ConsumerGroups, FallbackRoute, Policies, Routes, SasClockSkewS};
+        use SettingName::{CaCertificates, ConsumerGroups, Policies, Routes};
         let policies = self
             .policies
             .iter()
@@ -133,21 +142,32 @@ impl DeclaredSettings {
         let routes = self.routes.iter().map(|route| ("route", Routes(route.name.clone())));
         let certificates = self.ca_certificates.iter();
         let certificates = certificates.map(|one| ("ca-certificate", CaCertificates(one.name.clone())));
-        let single = [
-            self.fallback_route.map(|_| ("fallback-route", FallbackRoute)),
-            self.c2d.map(|_| ("c2d", C2d)),
-            self.sas_clock_skew_s.map(|_| ("sas-clock-skew-s", SasClockSkewS)),
-        ];
         policies
             .chain(groups)
             .chain(routes)
             .chain(certificates)
-            .chain(single.into_iter().flatten())
+            .chain(self.single().into_iter().flatten())
             .map(|(key, setting)| Declared {
                 setting,
                 by: self.sources.get(key).map_or(key, String::as_str).to_owned(),
             })
             .collect()
+    }
+
+    /// Of the settings that have one value.
+    fn single(&self) -> [Option<(&'static str, SettingName)>; 6] {
+        use SettingName::{C2d, DisableDeviceSas, DisableLocalAuth, DisableModuleSas, FallbackRoute, SasClockSkewS};
+        [
+            self.fallback_route.map(|_| ("fallback-route", FallbackRoute)),
+            self.c2d.map(|_| ("c2d", C2d)),
+            self.sas_clock_skew_s.map(|_| ("sas-clock-skew-s", SasClockSkewS)),
+            self.disable_local_auth
+                .map(|_| ("disable-local-auth", DisableLocalAuth)),
+            self.disable_device_sas
+                .map(|_| ("disable-device-sas", DisableDeviceSas)),
+            self.disable_module_sas
+                .map(|_| ("disable-module-sas", DisableModuleSas)),
+        ]
     }
 }
 
@@ -384,6 +404,7 @@ mod tests {
             consumer_groups: vec![group("MINE"), group("billing")],
             fallback_route: Some(false),
             sas_clock_skew_s: Some(7),
+            disable_module_sas: Some(true),
             sources: [("route", "--route"), ("c2d", "IRONHUB_C2D")]
                 .map(|(key, place)| (key.to_owned(), place.to_owned()))
                 .into(),
@@ -399,6 +420,7 @@ mod tests {
         assert_eq!(settings.routes, [route("a", false), route("b", true)]);
         assert_eq!(settings.consumer_groups, [group("mine"), group("billing")]);
         assert_eq!((settings.fallback_route, settings.sas_clock_skew_s), (false, 7));
+        assert!(settings.disable_module_sas && !settings.disable_device_sas && !settings.disable_local_auth);
         let lock_duration_s = 9;
         assert_eq!(
             settings.c2d,
@@ -422,6 +444,7 @@ mod tests {
                 "fallbackRoute by fallback-route",
                 "c2d by IRONHUB_C2D",
                 "sasClockSkewS by sas-clock-skew-s",
+                "disableModuleSAS by disable-module-sas",
             ]
         );
     }

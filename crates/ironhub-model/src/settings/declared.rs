@@ -35,6 +35,14 @@ pub enum SettingName {
     C2d,
     /// [`HubSettings::sas_clock_skew_s`].
     SasClockSkewS,
+    /// [`HubSettings::disable_local_auth`].
+    DisableLocalAuth,
+    /// [`HubSettings::disable_device_sas`].
+    #[serde(rename = "disableDeviceSAS")]
+    DisableDeviceSas,
+    /// [`HubSettings::disable_module_sas`].
+    #[serde(rename = "disableModuleSAS")]
+    DisableModuleSas,
 }
 
 impl SettingName {
@@ -57,6 +65,9 @@ impl SettingName {
             }
             Self::C2d => one.c2d == other.c2d,
             Self::SasClockSkewS => one.sas_clock_skew_s == other.sas_clock_skew_s,
+            Self::DisableLocalAuth => one.disable_local_auth == other.disable_local_auth,
+            Self::DisableDeviceSas => one.disable_device_sas == other.disable_device_sas,
+            Self::DisableModuleSas => one.disable_module_sas == other.disable_module_sas,
         }
     }
 }
@@ -72,6 +83,9 @@ impl fmt::Display for SettingName {
             Self::CaCertificates(name) => write!(f, "caCertificates {name:?}"),
             Self::C2d => f.write_str("c2d"),
             Self::SasClockSkewS => f.write_str("sasClockSkewS"),
+            Self::DisableLocalAuth => f.write_str("disableLocalAuth"),
+            Self::DisableDeviceSas => f.write_str("disableDeviceSAS"),
+            Self::DisableModuleSas => f.write_str("disableModuleSAS"),
         }
     }
 }
@@ -109,7 +123,10 @@ mod tests {
     /// Does a change of one entry show under its name, and under no other?
     #[track_caller]
     fn check(expected: &SettingName, change: impl FnOnce(&mut HubSettings)) {
-        use SettingName::{C2d, CaCertificates, ConsumerGroups, FallbackRoute, Policies, Routes, SasClockSkewS};
+        use SettingName::{
+            C2d, CaCertificates, ConsumerGroups, DisableDeviceSas, DisableLocalAuth, DisableModuleSas, FallbackRoute,
+            Policies, Routes, SasClockSkewS,
+        };
         let group = ConsumerGroup::parse("A").unwrap();
         let all = [
             Policies("a".into()),
@@ -119,6 +136,9 @@ mod tests {
             CaCertificates("a".into()),
             C2d,
             SasClockSkewS,
+            DisableLocalAuth,
+            DisableDeviceSas,
+            DisableModuleSas,
         ];
         let mut changed = settings();
         change(&mut changed);
@@ -150,6 +170,9 @@ mod tests {
             };
         });
         check(&SettingName::SasClockSkewS, |s| s.sas_clock_skew_s = 1);
+        check(&SettingName::DisableLocalAuth, |s| s.disable_local_auth = true);
+        check(&SettingName::DisableDeviceSas, |s| s.disable_device_sas = true);
+        check(&SettingName::DisableModuleSas, |s| s.disable_module_sas = true);
     }
 
     #[test]
@@ -183,6 +206,10 @@ mod tests {
                 r#"{"setting":"policies","name":"a","by":"--c2d"}"#,
             ),
             (SettingName::C2d, r#"{"setting":"c2d","by":"--c2d"}"#),
+            (
+                SettingName::DisableDeviceSas,
+                r#"{"setting":"disableDeviceSAS","by":"--c2d"}"#,
+            ),
         ] {
             let json = serde_json::to_string(&declared(setting.clone())).unwrap();
             assert_eq!(json, expected);

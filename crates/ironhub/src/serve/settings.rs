@@ -31,6 +31,15 @@ pub(crate) struct SettingsArgs {
     /// Seconds by which clocks may differ when a token's expiry is judged; a fresh hub has 300, and 5 with --dev
     #[arg(long, env = "IRONHUB_SAS_CLOCK_SKEW_S", value_name = "SECONDS")]
     sas_clock_skew_s: Option<u64>,
+    /// Are tokens of shared access policies refused everywhere but at the settings themselves?
+    #[arg(long, env = "IRONHUB_DISABLE_LOCAL_AUTH", value_name = "BOOL")]
+    disable_local_auth: Option<bool>,
+    /// Do devices sign in by certificate only?
+    #[arg(long, env = "IRONHUB_DISABLE_DEVICE_SAS", value_name = "BOOL")]
+    disable_device_sas: Option<bool>,
+    /// Are tokens of modules' own keys refused?
+    #[arg(long, env = "IRONHUB_DISABLE_MODULE_SAS", value_name = "BOOL")]
+    disable_module_sas: Option<bool>,
 }
 
 impl SettingsArgs {
@@ -39,6 +48,9 @@ impl SettingsArgs {
         let mut declared = DeclaredSettings {
             fallback_route: self.fallback_route,
             sas_clock_skew_s: self.sas_clock_skew_s,
+            disable_local_auth: self.disable_local_auth,
+            disable_device_sas: self.disable_device_sas,
+            disable_module_sas: self.disable_module_sas,
             sources: sources.clone(),
             ..DeclaredSettings::default()
         };
