@@ -1,13 +1,12 @@
 //! Reading what devices send.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use ironhub_client::{DeviceClient, EventReader, Positions, StartFrom};
 use tokio::time::Instant;
 
 use crate::features::soon;
-use crate::hub::{DEVICE, TestHub};
+use crate::hub::{DEVICE, TestHub, token_lifetime};
 use crate::proxy::Proxy;
 
 async fn send(device: &DeviceClient, from: usize, to: usize) {
@@ -109,20 +108,20 @@ async fn a_reader_goes_on_after_each_cut() {
 /// Without a renewal the hub cuts the connection when the token ends.
 #[tokio::test]
 async fn tokens_are_renewed_in_place() {
-    const LIFETIME: Duration = Duration::from_secs(2);
+    let lifetime = token_lifetime();
     let hub = TestHub::with(|config| config.declared.sas_clock_skew_s = Some(0)).await;
     let proxy = Proxy::to(hub.server.announcement().ports.amqp).await;
     let service = hub
         .service()
         .amqp_port(proxy.port)
-        .token_lifetime(LIFETIME)
+        .token_lifetime(lifetime)
         .build()
         .unwrap();
     let device = hub.device().connect().await.unwrap();
     let mut reader = soon(service.events().connect()).await.unwrap();
     let (connections, begin) = (proxy.carried(), Instant::now());
     let mut sent = 0;
-    while begin.elapsed() < LIFETIME * 2 {
+    while begin.elapsed() < lifetime * 2 {
         send(&device, sent, sent + 1).await;
         expect(&mut reader, sent, sent + 1).await;
         sent += 1;

@@ -16,6 +16,19 @@ use tempfile::TempDir;
 /// The seeded device.
 pub(crate) const DEVICE: &str = "wind-1";
 const READ_BYTES: usize = 1 << 20;
+/// How long tokens live where their renewal is tested; the long run sets this variable to 60.
+const TOKEN_VARIABLE: &str = "IRONHUB_CLIENT_TOKEN_S";
+/// Clients renew a token when 85 of a hundred parts of its life are over: here with a second left.
+const TOKEN_S_DEFAULT: u64 = 7;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the length of a test run is the runner's choice"
+)]
+pub(crate) fn token_lifetime() -> Duration {
+    let wish = std::env::var(TOKEN_VARIABLE).ok();
+    Duration::from_secs(wish.and_then(|wish| wish.parse().ok()).unwrap_or(TOKEN_S_DEFAULT))
+}
 
 pub(crate) struct TestHub {
     pub(crate) server: Server,

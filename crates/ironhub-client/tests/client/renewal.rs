@@ -1,8 +1,6 @@
 //! Tokens end; connections go on.
 
-use std::time::Duration;
-
-use crate::hub::TestHub;
+use crate::hub::{TestHub, token_lifetime};
 use crate::proxy::Proxy;
 
 /// How often the token is replaced while messages flow.
@@ -16,7 +14,7 @@ async fn tokens_are_renewed_under_load() {
     let device = hub
         .device()
         .port(proxy.port)
-        .token_lifetime(Duration::from_secs(2))
+        .token_lifetime(token_lifetime())
         .connect()
         .await
         .unwrap();
