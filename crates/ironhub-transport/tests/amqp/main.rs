@@ -16,7 +16,11 @@ mod golden;
 mod hostile;
 mod hub;
 mod independent;
+#[path = "../https/json_pattern.rs"]
+mod json_pattern;
 mod last_words;
 mod links;
 mod management;
+mod notation;
 mod tokens;
+mod transcripts;
