@@ -4,6 +4,7 @@
 //! or as a table ([`answer`]). What goes wrong is one line, a hint, and an exit code ([`failure`]).
 
 mod answer;
+mod assignment;
 mod authentication;
 mod connection_string;
 mod dev_hub;

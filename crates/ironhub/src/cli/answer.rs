@@ -11,6 +11,7 @@ use super::table::{self, Column};
 use crate::output::{self, Output};
 
 #[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = None::<&'static str>)]
 pub(crate) struct Form {
     /// As JSON or as a table
     #[arg(long, short = 'o', value_enum, default_value = "json")]

@@ -6,6 +6,7 @@ use ironhub_model::{DeviceId, DeviceStatus, IdentityId};
 use serde_json::Value;
 
 use super::answer::{Form, WithHub};
+use super::assignment::Assignments;
 use super::authentication::{AuthenticationArgs, WhichKey, connection_string};
 use super::failure::Failure;
 use super::login::Login;
@@ -93,6 +94,8 @@ pub(crate) struct UpdateArgs {
     change: Change,
     #[command(flatten)]
     authentication: AuthenticationArgs,
+    #[command(flatten)]
+    set: Assignments,
     #[command(flatten)]
     version: Version,
     #[command(flatten)]
@@ -236,6 +239,7 @@ async fn update(args: &UpdateArgs) -> Result<(), Failure> {
     }
     args.change.apply(&mut device);
     args.authentication.change(&mut device.authentication)?;
+    args.set.apply(&mut device)?;
     let version = args.version.to_match_or(device.etag.as_ref());
     let updated = service.update_device(&device, &version).await?;
     args.form.print(&updated, COLUMNS)

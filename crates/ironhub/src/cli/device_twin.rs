@@ -5,6 +5,7 @@ use ironhub_model::IdentityId;
 use serde_json::{Map, Value};
 
 use super::answer::Form;
+use super::assignment::Assignments;
 use super::device_identity::{self, ListArgs};
 use super::failure::Failure;
 use super::json_text;
@@ -86,7 +87,6 @@ pub(crate) struct UpdateArgs<T: Args> {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
 struct Patch {
     /// Notes that the device never sees: JSON, or a file that holds it
     #[arg(long, value_name = "JSON")]
@@ -94,6 +94,8 @@ struct Patch {
     /// What the device is to do: JSON, or a file that holds it
     #[arg(long, value_name = "JSON")]
     desired: Option<String>,
+    #[command(flatten)]
+    set: Assignments,
 }
 
 #[derive(Debug, Args)]
@@ -169,7 +171,20 @@ impl Patch {
             let desired = json_text::parse_object("--desired", desired)?;
             patch.insert("properties".to_owned(), Value::from_iter([("desired", desired)]));
         }
-        Ok(patch.into())
+        if let Some(path) = self.set.first_outside(&["tags.", "properties.desired."]) {
+            let message = format!("--set {path}: a back end changes tags and desired properties only");
+            return Err(
+                Failure::usage(message).with_hint("such as --set tags.site=north properties.desired.interval=5")
+            );
+        }
+        let mut patch = patch.into();
+        self.set.apply_to_json(&mut patch)?;
+        if patch.as_object().is_none_or(Map::is_empty) {
+            return Err(Failure::usage(
+                "there is nothing to change: give --tags, --desired or --set",
+            ));
+        }
+        Ok(patch)
     }
 }
 

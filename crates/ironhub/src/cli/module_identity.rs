@@ -5,6 +5,7 @@ use ironhub_client::{Module, ServiceClient};
 use ironhub_model::{AuthenticationType, DeviceId, IdentityId, ModuleId};
 
 use super::answer::{Form, WithHub};
+use super::assignment::Assignments;
 use super::authentication::{AuthenticationArgs, WhichKey, connection_string};
 use super::failure::Failure;
 use super::login::Login;
@@ -100,6 +101,8 @@ pub(crate) struct UpdateArgs {
     #[command(flatten)]
     authentication: AuthenticationArgs,
     #[command(flatten)]
+    set: Assignments,
+    #[command(flatten)]
     version: Version,
     #[command(flatten)]
     login: Login,
@@ -184,6 +187,7 @@ async fn update(args: &UpdateArgs) -> Result<(), Failure> {
     let service = args.login.service()?;
     let mut module = args.target.read(&service).await?;
     args.authentication.change(&mut module.authentication)?;
+    args.set.apply(&mut module)?;
     let version = args.version.to_match_or(module.etag.as_ref());
     args.form
         .print(&service.update_module(&module, &version).await?, COLUMNS)

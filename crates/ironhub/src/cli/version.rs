@@ -7,6 +7,7 @@ use ironhub_client::Match;
 use ironhub_model::Etag;
 
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = None::<&'static str>)]
 pub(crate) struct Version {
     /// Only if the record still has this ETag
     #[arg(long, short = 'e', value_name = "ETAG", value_parser = parse)]

@@ -1,5 +1,7 @@
 //! `ironhub device-identity`.
 
+use serde_json::json;
+
 use crate::stage::Stage;
 
 const DEVICE: &str = "device-identity";
@@ -25,6 +27,27 @@ async fn a_device_is_made_shown_changed_and_deleted() {
         "what is not named stays"
     );
     assert_eq!(after["statusReason"], "new");
+
+    let after_set = stage.json(&[
+        DEVICE,
+        "update",
+        "-d",
+        "wind-1",
+        "--set",
+        "statusReason=in use",
+        "status=disabled",
+    ]);
+    assert_eq!(
+        (&after_set["statusReason"], &after_set["status"]),
+        (&json!("in use"), &json!("disabled"))
+    );
+    stage.refuses(
+        "device-bad-set",
+        2,
+        &[DEVICE, "update", "-d", "wind-1", "--set", "status=gone"],
+    );
+    let after = stage.json(&[DEVICE, "show", "-d", "wind-1"]);
+    assert_eq!(after["etag"], after_set["etag"], "nothing is half-done");
 
     let etag = before["etag"].as_str().unwrap();
     stage.refuses(

@@ -1,5 +1,7 @@
 //! `ironhub device-twin` and `ironhub module-twin`.
 
+use serde_json::json;
+
 use crate::stage::Stage;
 
 const DEVICE: [&str; 2] = ["-d", "MyPythonDevice"];
@@ -24,6 +26,10 @@ async fn a_twin_is_shown_updated_and_replaced() {
     let shown = stage.json(&device("update", &["--desired", r#"{"units": null}"#]));
     assert_eq!(shown["properties"]["desired"]["interval"], 5);
     assert_eq!(shown["properties"]["desired"].get("units"), None);
+    let set = ["--set", "tags.floor=2", "properties.desired.units.wind=km/h"];
+    let shown = stage.json(&device("update", &set));
+    assert_eq!(shown["tags"], json!({"site": "north", "floor": 2}));
+    assert_eq!(shown["properties"]["desired"]["units"], json!({"wind": "km/h"}));
     stage.shows("twin-table", &device("show", &["-o", "table"]));
 
     let etag = before["etag"].as_str().unwrap();
@@ -50,6 +56,11 @@ async fn a_twin_takes_what_is_one() {
     let stage = Stage::new().await;
     let before = stage.json(&device("show", &[]));
     stage.refuses("twin-nothing", 2, &device("update", &[]));
+    stage.refuses(
+        "twin-set-reported",
+        2,
+        &device("update", &["--set", "properties.reported.a=1"]),
+    );
     stage.refuses("twin-no-json", 2, &device("update", &["--tags", "{site: north}"]));
     stage.refuses(
         "twin-no-file",
