@@ -157,6 +157,16 @@ impl DeviceClient {
         self.subscribe(Subscription::Methods).await
     }
 
+    /// Has `handler` answer every direct method that has no handler of its own, as [`Self::on_method`] does for one name.
+    pub async fn on_other_methods<F, A>(&self, handler: F) -> Result<(), Error>
+    where
+        F: Fn(MethodRequest) -> A + Send + Sync + 'static,
+        A: Future<Output = MethodResponse> + Send + 'static,
+    {
+        self.0.handlers.set_other(handler);
+        self.subscribe(Subscription::Methods).await
+    }
+
     /// Reads the twin.
     pub async fn twin(&self) -> Result<DeviceTwin, Error> {
         self.ask(Command::TwinGet).await

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::client::ClientConfig;
+use tokio_rustls::rustls::client::{ClientConfig, Resumption};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{self, RootCertStore};
 
@@ -74,6 +74,17 @@ impl Trust {
     /// Only the authorities in this PEM file.
     pub fn ca_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::ca_pem(&read(path.as_ref())?)
+    }
+
+    /// The same authorities without resumption: each connection makes a full handshake, as a device does that comes
+    /// for the first time.
+    pub fn without_resumption(&self) -> Result<Self, Error> {
+        let mut anonymous = config(Arc::clone(&self.roots), None)?;
+        anonymous.resumption = Resumption::disabled();
+        Ok(Self {
+            roots: Arc::clone(&self.roots),
+            anonymous: Arc::new(anonymous),
+        })
     }
 
     fn of(roots: RootCertStore) -> Result<Self, Error> {

@@ -81,7 +81,14 @@ type Handler = Arc<dyn Fn(MethodRequest) -> Answer + Send + Sync>;
 
 /// Who answers which method.
 #[derive(Clone, Default)]
-pub(super) struct Handlers(Arc<Mutex<HashMap<String, Handler>>>);
+pub(super) struct Handlers(Arc<Mutex<Table>>);
+
+#[derive(Default)]
+struct Table {
+    by_name: HashMap<String, Handler>,
+    /// Answers what has no handler of its own.
+    other: Option<Handler>,
+}
 
 /// The answer to one call, to go out on the connection that the call came on.
 pub(super) struct Answered {
@@ -100,12 +107,20 @@ impl Handlers {
         F: Fn(MethodRequest) -> A + Send + Sync + 'static,
         A: Future<Output = MethodResponse> + Send + 'static,
     {
-        let handler: Handler = Arc::new(move |request| Box::pin(handler(request)));
-        self.lock().insert(name.to_owned(), handler);
+        self.lock().by_name.insert(name.to_owned(), boxed(handler));
+    }
+
+    pub(super) fn set_other<F, A>(&self, handler: F)
+    where
+        F: Fn(MethodRequest) -> A + Send + Sync + 'static,
+        A: Future<Output = MethodResponse> + Send + 'static,
+    {
+        self.lock().other = Some(boxed(handler));
     }
 
     fn find(&self, name: &str) -> Option<Handler> {
-        self.lock().get(name).cloned()
+        let table = self.lock();
+        table.by_name.get(name).or(table.other.as_ref()).cloned()
     }
 
     /// Lets go of what the handlers hold, perhaps the client itself.
@@ -114,14 +129,14 @@ impl Handlers {
         drop(handlers);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Handler>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Table> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for Handlers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.lock().keys()).finish()
+        f.debug_list().entries(self.lock().by_name.keys()).finish()
     }
 }
 
@@ -154,6 +169,14 @@ impl RunningMethods {
     pub(super) async fn next(&mut self) -> Option<Answered> {
         self.0.join_next().await?.ok()
     }
+}
+
+fn boxed<F, A>(handler: F) -> Handler
+where
+    F: Fn(MethodRequest) -> A + Send + Sync + 'static,
+    A: Future<Output = MethodResponse> + Send + 'static,
+{
+    Arc::new(move |request| Box::pin(handler(request)))
 }
 
 /// In a task of its own, so that a handler that panics ends nothing but its call.
@@ -202,5 +225,11 @@ mod tests {
         );
         assert_eq!(call(&handlers, "other", "").await, MethodResponse::status(501));
         assert_eq!(call(&handlers, "fail", "").await, MethodResponse::status(500));
+        handlers.set_other(|request| async move { MethodResponse::from(Value::from(request.name)) });
+        assert_eq!(
+            call(&handlers, "other", "").await,
+            MethodResponse::json(200, &json!("other"))
+        );
+        assert_eq!(call(&handlers, "echo", "2").await, MethodResponse::json(200, &json!(2)));
     }
 }
