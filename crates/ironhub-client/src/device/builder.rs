@@ -41,7 +41,7 @@ pub enum Transport {
 }
 
 /// A device client before it connects; made by [`DeviceClient::builder`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DeviceClientBuilder {
     connection: ConnectionString,
     transport: Transport,
