@@ -6,15 +6,22 @@
 mod answer;
 mod assignment;
 mod authentication;
+mod bench;
+mod clock;
 mod connection_string;
 mod dev_hub;
 mod device_identity;
 mod device_twin;
+mod dice;
 mod failure;
+mod fleet;
+mod interrupt;
 mod invoke_method;
 mod json_text;
 mod login;
 mod module_identity;
+mod pace;
+mod progress;
 mod query;
 mod renew_key;
 mod secret;
@@ -27,6 +34,8 @@ use std::future::Future;
 use clap::Subcommand;
 use tokio::runtime::Builder;
 
+pub(crate) use self::clock::now;
+pub(crate) use self::dice::Dice;
 pub(crate) use self::failure::Failure;
 use self::target::{TargetDevice, TargetModule};
 
@@ -59,6 +68,9 @@ pub(crate) enum Verb {
     /// Ask for twins, module twins and the like that fit a condition
     #[command(after_help = "Example: ironhub query -q \"SELECT * FROM devices WHERE tags.site = 'north'\" -o table")]
     Query(query::QueryArgs),
+    /// Measure a hub from outside, with devices that the measurement makes and removes
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
 }
 
 /// Does what was asked.
@@ -72,6 +84,7 @@ pub(crate) fn run(verb: Verb) -> Result<(), Failure> {
         Verb::InvokeDeviceMethod(args) => on_one_thread(invoke_method::run(args)),
         Verb::InvokeModuleMethod(args) => on_one_thread(invoke_method::run_for_module(args)),
         Verb::Query(args) => on_one_thread(query::run(args)),
+        Verb::Bench(command) => on_all_threads(bench::run(command)),
     }
 }
 
@@ -80,6 +93,14 @@ fn on_one_thread(work: impl Future<Output = Result<(), Failure>>) -> Result<(), 
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(work);
     // A name that is still being looked up would hold the program.
+    runtime.shutdown_background();
+    done
+}
+
+/// For verbs that keep many connections busy.
+fn on_all_threads(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(work);
     runtime.shutdown_background();
     done
 }
