@@ -15,14 +15,15 @@ use tracing::{error, info, warn};
 use self::announced::Announced;
 pub(crate) use self::args::ServeArgs;
 use crate::config_file::{self, Sources};
+use crate::demo::Demo;
 use crate::{Cli, Command, logging, output, paths};
 
 /// Runs a hub; `sources` tells where each of its settings was given.
 pub(crate) fn run(args: ServeArgs, sources: &Sources) -> Result<(), Box<dyn Error>> {
     logging::start(&args.log, args.log_format)?;
-    let ready_file = args.ready_file.clone();
+    let (ready_file, with_demo) = (args.ready_file.clone(), args.demo);
     let config = args.into_config(sources)?;
-    let is_dev = config.profile == Profile::Dev;
+    let (is_dev, listen) = (config.profile == Profile::Dev, config.listeners.address);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut signals = Signals::listen()?;
@@ -33,8 +34,12 @@ pub(crate) fn run(args: ServeArgs, sources: &Sources) -> Result<(), Box<dyn Erro
         let _ready = ready_file
             .map(|path| Announced::write(path, &announcement))
             .transpose()?;
+        let demo = with_demo.then(|| Demo::start(server.announcement().clone(), listen));
         signals.until_stop(&server).await;
         info!("stopping: links are told, what is under way ends");
+        if let Some(demo) = demo {
+            demo.stop().await;
+        }
         server.shutdown().await;
         Ok(())
     })

@@ -29,6 +29,9 @@ pub(crate) struct ServeArgs {
     /// Keep state and events in this directory
     #[arg(long, env = "IRONHUB_DATA_DIR", value_name = "DIR", conflicts_with = "in_memory")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Run demonstration devices within the hub: two thermostats and a pump; needs --dev
+    #[arg(long, env = "IRONHUB_DEMO")]
+    pub(crate) demo: bool,
     /// Keep nothing but the CA
     #[arg(long, env = "IRONHUB_IN_MEMORY")]
     pub(crate) in_memory: bool,
@@ -124,6 +127,13 @@ pub(crate) struct ServeArgs {
 impl ServeArgs {
     /// The configuration that these settings make; `sources` tells where each was given.
     pub(crate) fn into_config(self, sources: &Sources) -> Result<ServerConfig, Box<dyn Error>> {
+        if self.demo && !self.dev {
+            return Err(Box::new(ConfigError {
+                key: "demo",
+                value: "true".into(),
+                expected: "a development hub: add --dev".into(),
+            }));
+        }
         let profile = if self.dev { Profile::Dev } else { Profile::Production };
         let listeners = self.listeners();
         let config = ServerConfig {
@@ -304,6 +314,10 @@ mod tests {
             (&["--dev", "--retention-size", "8GB"][..], "expected a number with KiB"),
             (&["--dev", "--partitions", "0"][..], "1 to 32"),
             (&["--dev", "--segment-size", "1KiB"][..], "1MiB to 1GiB"),
+            (
+                &["--data-dir", "x", "--demo"][..],
+                "demo = \"true\" is not possible: a development hub: add --dev",
+            ),
             (
                 &["--dev", "--seed", "/nonexistent.toml"][..],
                 "cannot read /nonexistent.toml",

@@ -1,7 +1,11 @@
 //! The verbs as people meet them: what each prints, against a hub that runs.
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod connection_string;
+#[cfg(test)]
+mod demo;
 #[cfg(test)]
 mod device_identity;
 #[cfg(test)]

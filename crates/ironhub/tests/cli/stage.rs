@@ -45,16 +45,25 @@ pub(crate) struct Ran {
 
 impl Stage {
     pub(crate) async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same, of a hub with further arguments.
+    pub(crate) async fn with(arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut home = HubHome::new(env!("CARGO_BIN_EXE_ironhub"), directory.path());
-        let mut hub = home.spawn(home.serve_dev());
-        let ready = hub.ready(START_MAX).await;
+        let (hub, ready) = start(&mut home, arguments).await;
         Self {
             home,
             hub,
             ready,
             directory,
         }
+    }
+
+    /// Starts the hub that has ended once more.
+    pub(crate) async fn again(&mut self, arguments: &[&str]) {
+        (self.hub, self.ready) = start(&mut self.home, arguments).await;
     }
 
     /// Runs a verb as the hub's user, who needs no login.
@@ -122,6 +131,14 @@ impl Stage {
     pub(crate) fn ca_file(&self) -> String {
         self.ready["ca_file"].as_str().unwrap().to_owned()
     }
+}
+
+async fn start(home: &mut HubHome, arguments: &[&str]) -> (HubProcess, Value) {
+    let mut command = home.serve_dev();
+    command.args(arguments);
+    let mut hub = home.spawn(command);
+    let ready = hub.ready(START_MAX).await;
+    (hub, ready)
 }
 
 impl Ran {
