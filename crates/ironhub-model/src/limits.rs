@@ -74,7 +74,8 @@ pub const TWIN_ANSWERS_HELD_MAX: usize = 64;
 pub const KEEP_ALIVE_MAX: Duration = Duration::from_secs(1767);
 /// How long a fresh connection may take to send CONNECT.
 pub const CONNECT_WAIT_MAX: Duration = Duration::from_secs(30);
-/// How long a connection may be stalled by the hub before it is closed without acknowledgement.
+/// How long the hub may stall a connection before it is closed without acknowledgement, and how long a peer may leave
+/// unread what it is sent.
 pub const STALL_MAX: Duration = Duration::from_secs(20);
 
 /// Connections of one process, all ports together.

@@ -1,6 +1,7 @@
 //! HTTP/1.1 with upgrades: what port 443 speaks, and 9600.
 
 mod origin;
+mod unread;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use tower_service::Service as _;
 use tracing::trace;
 
 pub use origin::AllowedOrigins;
+pub(crate) use unread::Unread;
 
 use crate::listener::{Drain, Service};
 use crate::peer::Peer;
@@ -100,7 +102,9 @@ impl<W: WebSocketService> HttpService<W> {
             .timer(TokioTimer::new())
             .header_read_timeout(HTTP_HEADERS_WAIT_MAX)
             .max_buf_size(HTTP_HEADERS_BYTES_MAX);
-        let connection = http.serve_connection(TokioIo::new(socket), service).with_upgrades();
+        let connection = http
+            .serve_connection(TokioIo::new(Unread::new(socket)), service)
+            .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,

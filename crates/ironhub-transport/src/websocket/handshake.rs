@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 
 use super::SubProtocol;
 use super::stream::WebSocketStream;
+use crate::http::Unread;
 use crate::socket::Socket;
 
 /// RFC 6455, section 1.3.
@@ -46,8 +47,8 @@ pub(crate) fn accept<B>(request: &mut Request<B>) -> Result<(Response<Body>, Upg
 /// The stream, once the answer is sent.
 pub(crate) async fn take_stream(pending: OnUpgrade) -> Option<WebSocketStream<Socket>> {
     let upgraded = pending.await.ok()?;
-    let Parts { io, read_buf, .. } = upgraded.downcast::<TokioIo<Socket>>().ok()?;
-    Some(WebSocketStream::new(io.into_inner(), read_buf))
+    let Parts { io, read_buf, .. } = upgraded.downcast::<TokioIo<Unread<Socket>>>().ok()?;
+    Some(WebSocketStream::new(io.into_inner().into_inner(), read_buf))
 }
 
 type Answer = [(HeaderName, HeaderValue); 4];

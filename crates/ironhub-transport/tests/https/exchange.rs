@@ -79,6 +79,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.read.is_empty() && matches!(self.stream.read(&mut byte).await, Ok(0) | Err(_))
     }
 
+    /// How many bytes come until the server ends the connection.
+    pub(crate) async fn rest(&mut self) -> usize {
+        let mut buffer = vec![0; 64 * 1024];
+        let mut len = self.read.len();
+        while let Ok(read @ 1..) = self.stream.read(&mut buffer).await {
+            len += read;
+        }
+        len
+    }
+
     async fn find(&mut self, needle: &[u8]) -> usize {
         loop {
             let mut windows = self.read.windows(needle.len());

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use ironhub_model::DeviceId;
-use ironhub_model::limits::{EVENT_READERS_MAX, HTTP_HEADERS_WAIT_MAX, REQUEST_BODY_WAIT_MAX};
+use ironhub_model::limits::{EVENT_READERS_MAX, HTTP_HEADERS_WAIT_MAX, REQUEST_BODY_WAIT_MAX, STALL_MAX};
 use ironhub_model::registry::{DeviceSpec, Precondition};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::time::{Instant, pause};
@@ -70,6 +70,33 @@ async fn there_is_room_for_so_many_readers_of_events() {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), room).await.unwrap();
+}
+
+/// More than a connection's buffers hold.
+const EVENTS: usize = 40;
+
+#[tokio::test]
+async fn a_reader_of_events_that_does_not_read_is_given_up() {
+    let stage = Stage::new().await;
+    stage.register("d").await;
+    let body = "x".repeat(250_000);
+    for _ in 0..EVENTS {
+        let sent = stage.device("d", "POST /devices/d/messages/events", &[], &body);
+        sent.await.ok(204);
+    }
+    let token = stage.policy_token("service");
+    let mut reader = stage.connect().await;
+    let head = format!(
+        "GET /ironhub/v1/events?from=earliest&follow=true HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: {token}\r\n\r\n"
+    );
+    reader.send(head.as_bytes()).await;
+    assert!(reader.head().await.starts_with("HTTP/1.1 200 OK\r\n"));
+    pause();
+    tokio::time::sleep(STALL_MAX + Duration::from_secs(1)).await;
+    tokio::time::resume();
+    // Its stream has no end; what was under way comes still.
+    let rest = reader.rest().await;
+    assert!(rest < EVENTS * body.len(), "{rest} bytes came");
 }
 
 /// A certificate that signs itself, with its key.
