@@ -1,6 +1,6 @@
 //! Fingerprints of X.509 certificates.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,17 @@ impl Thumbprint {
             }
             _ => Err(InvalidThumbprint),
         }
+    }
+
+    /// The SHA-256 thumbprint of the certificate with these DER bytes.
+    pub fn sha256_of(certificate_der: &[u8]) -> Self {
+        let hash = digest(&SHA256, certificate_der).as_ref().to_vec();
+        let text = hash.iter().fold(String::new(), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02X}");
+            text
+        });
+        Self { text, hash }
     }
 
     /// Is this the hash of the certificate with these DER bytes?
@@ -96,6 +107,7 @@ mod tests {
             assert!(thumbprint.matches(b"abc"), "{text}");
             assert!(!thumbprint.matches(b"abd"), "{text}");
         }
+        assert_eq!(Thumbprint::sha256_of(b"abc").as_str(), sha256.to_uppercase());
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod invoke_method;
 mod json_text;
 mod login;
 mod module_identity;
+mod own_certificate;
 mod pace;
 mod progress;
 mod query;

@@ -6,6 +6,7 @@ use ironhub_client::{ConnectionString, DeviceAuthentication};
 use ironhub_model::{AuthenticationType, IdentityId, SymmetricKey};
 
 use super::failure::Failure;
+use super::own_certificate::OwnCertificate;
 use super::secret::Secret;
 
 #[derive(Debug, Clone, Args)]
@@ -48,13 +49,31 @@ pub(super) enum WhichKey {
 
 impl AuthenticationArgs {
     /// For an identity that is made.
-    pub(super) fn to_authentication(&self) -> Result<DeviceAuthentication, Failure> {
+    pub(super) fn to_authentication(
+        &self,
+        certificate: Option<&OwnCertificate>,
+    ) -> Result<DeviceAuthentication, Failure> {
+        if let Some(certificate) = certificate {
+            return self.for_certificate(certificate);
+        }
         let mut made = DeviceAuthentication {
             kind: Some(AuthenticationType::Sas),
             ..DeviceAuthentication::default()
         };
         self.change(&mut made)?;
         Ok(made)
+    }
+
+    fn for_certificate(&self, certificate: &OwnCertificate) -> Result<DeviceAuthentication, Failure> {
+        if self.auth_method != Some(AuthMethod::X509Thumbprint) || self.primary_thumbprint.is_some() {
+            return Err(Failure::usage("--output-dir goes with --auth-method x509_thumbprint")
+                .with_hint("the certificate that is made gives the primary thumbprint"));
+        }
+        let with_thumbprint = Self {
+            primary_thumbprint: Some(certificate.thumbprint().to_owned()),
+            ..self.clone()
+        };
+        with_thumbprint.to_authentication(None)
     }
 
     /// Changes what was given and leaves the rest.

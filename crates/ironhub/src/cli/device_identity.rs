@@ -10,6 +10,7 @@ use super::assignment::Assignments;
 use super::authentication::{AuthenticationArgs, WhichKey, connection_string};
 use super::failure::Failure;
 use super::login::Login;
+use super::own_certificate::OwnCertificateArgs;
 use super::query::{self, Top};
 use super::renew_key::{self, KeyType, Renewal};
 use super::table::Column;
@@ -77,6 +78,8 @@ pub(crate) struct CreateArgs {
     change: Change,
     #[command(flatten)]
     authentication: AuthenticationArgs,
+    #[command(flatten)]
+    certificate: OwnCertificateArgs,
     #[command(flatten)]
     login: Login,
     #[command(flatten)]
@@ -209,8 +212,12 @@ async fn create(args: &CreateArgs) -> Result<(), Failure> {
     let mut device = Device::new(args.target.device_id.clone());
     device.status = args.status.into();
     args.change.apply(&mut device);
-    device.authentication = args.authentication.to_authentication()?;
+    let certificate = args.certificate.make(args.target.device_id.as_str())?;
+    device.authentication = args.authentication.to_authentication(certificate.as_ref())?;
     let created = args.login.service()?.create_device(&device).await?;
+    if let Some(certificate) = certificate {
+        certificate.keep();
+    }
     args.form.print(&created, COLUMNS)
 }
 

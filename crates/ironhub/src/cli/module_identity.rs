@@ -9,6 +9,7 @@ use super::assignment::Assignments;
 use super::authentication::{AuthenticationArgs, WhichKey, connection_string};
 use super::failure::Failure;
 use super::login::Login;
+use super::own_certificate::OwnCertificateArgs;
 use super::query::Top;
 use super::renew_key::{self, KeyType, Renewal};
 use super::table::Column;
@@ -65,6 +66,8 @@ pub(crate) struct CreateArgs {
     target: TargetModule,
     #[command(flatten)]
     authentication: AuthenticationArgs,
+    #[command(flatten)]
+    certificate: OwnCertificateArgs,
     #[command(flatten)]
     login: Login,
     #[command(flatten)]
@@ -167,8 +170,12 @@ pub(super) async fn run(command: ModuleIdentityCommand) -> Result<(), Failure> {
 
 async fn create(args: &CreateArgs) -> Result<(), Failure> {
     let mut module = Module::new(args.target.device_id.clone(), args.target.module_id.clone());
-    module.authentication = args.authentication.to_authentication()?;
+    let certificate = args.certificate.make(args.target.module_id.as_str())?;
+    module.authentication = args.authentication.to_authentication(certificate.as_ref())?;
     let created = args.login.service()?.create_module(&module).await?;
+    if let Some(certificate) = certificate {
+        certificate.keep();
+    }
     args.form.print(&created, COLUMNS)
 }
 

@@ -1,5 +1,6 @@
 //! `ironhub device-identity`.
 
+use ironhub_client::{ClientCertificate, DeviceClient};
 use serde_json::json;
 
 use crate::stage::Stage;
@@ -125,6 +126,55 @@ async fn a_device_proves_itself_as_it_is_told() {
     assert_eq!(stage.run(&[DEVICE, "show", "-d", "x"]).code, 3, "nothing is half-done");
     stage.refuses("device-twice", 3, &[DEVICE, "create", "-d", "keys"]);
     stage.refuses("device-bad-id", 2, &[DEVICE, "create", "-d", "no space"]);
+}
+
+#[tokio::test]
+async fn a_device_gets_a_certificate_of_its_own() {
+    let stage = Stage::new().await;
+    let directory = stage.home.path("certificates").display().to_string();
+    std::fs::create_dir(&directory).unwrap();
+    let files = || std::fs::read_dir(&directory).unwrap().count();
+    let create = |id: &'static str| {
+        let line = [
+            DEVICE,
+            "create",
+            "-d",
+            id,
+            "--am",
+            "x509_thumbprint",
+            "--od",
+            &directory,
+            "--vd",
+            "2",
+        ];
+        line.map(str::to_owned)
+    };
+    let line = create("own");
+    stage.shows("device-own-certificate", &line.each_ref().map(String::as_str));
+    let file = |name: &str| std::path::Path::new(&directory).join(name);
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(file("own-key.pem")).unwrap());
+    assert_eq!((files(), mode & 0o777), (2, 0o600));
+
+    // The device connects with it.
+    let certificate = ClientCertificate::from_files(file("own-cert.pem"), file("own-key.pem")).unwrap();
+    let builder = DeviceClient::builder("HostName=127.0.0.1;DeviceId=own;x509=true").unwrap();
+    stage.connect(builder.certificate(certificate)).await.close().await;
+
+    // A key is overwritten by nothing, and left behind by no failure.
+    let again = stage.run(&line.each_ref().map(String::as_str));
+    assert!(
+        again.code == 1 && again.stderr.contains("own-cert.pem: File exists"),
+        "{again}"
+    );
+    assert_eq!(files(), 2);
+    let taken = stage.run(&create("MyPythonDevice").each_ref().map(String::as_str));
+    assert_eq!((taken.code, files()), (3, 2), "{taken}");
+    stage.refuses(
+        "device-certificate-for-keys",
+        2,
+        &[DEVICE, "create", "-d", "x", "--od", &directory],
+    );
+    assert_eq!(files(), 2);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use insta::{Settings, assert_snapshot};
-use ironhub_client::{DeviceClient, Trust};
+use ironhub_client::{DeviceClient, DeviceClientBuilder, Trust};
 use ironhub_testkit::{HubHome, HubProcess};
 use serde_json::Value;
 
@@ -18,6 +18,10 @@ const FILTERS: &[(&str, &str)] = &[
     (
         r#""(primaryKey|secondaryKey)": "[A-Za-z0-9+/=]{20,}""#,
         r#""$1": "[key]""#,
+    ),
+    (
+        r#""primaryThumbprint": "[0-9A-F]{64}""#,
+        r#""primaryThumbprint": "[thumbprint]""#,
     ),
     (r"SharedAccessKey=[A-Za-z0-9+/=]+", "SharedAccessKey=[key]"),
     (r"(ms-azure-iot-edge://[\w-]+)-\d+", "$1-[generationId]"),
@@ -119,6 +123,10 @@ impl Stage {
     pub(crate) async fn connected(&self, id: &str) -> DeviceClient {
         let shown = self.json(&["device-identity", "connection-string", "show", "-d", id]);
         let builder = DeviceClient::builder(shown["connectionString"].as_str().unwrap()).unwrap();
+        self.connect(builder).await
+    }
+
+    pub(crate) async fn connect(&self, builder: DeviceClientBuilder) -> DeviceClient {
         let trust = Trust::ca_file(self.ca_file()).unwrap();
         let port = self.port("mqtt").parse().unwrap();
         builder.trust(trust).port(port).connect().await.unwrap()
