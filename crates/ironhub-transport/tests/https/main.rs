@@ -9,6 +9,8 @@ mod exchange;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod json_pattern;
+#[cfg(test)]
 mod methods;
 #[cfg(test)]
 mod query;
@@ -24,6 +26,8 @@ mod stage;
 mod stall;
 #[cfg(test)]
 mod telemetry;
+#[cfg(test)]
+mod transcripts;
 #[cfg(test)]
 mod twin;
 #[cfg(test)]

@@ -120,9 +120,8 @@ impl Term {
             (Self::Any, value) => *value != Value::Null,
             (Self::Named(name), value) => names.entry(name.clone()).or_insert_with(|| value.clone()) == value,
             (Self::Exact(wanted), value) => wanted == value,
-            (Self::Json(wanted), Value::Binary(bytes)) => {
-                serde_json::from_slice(bytes).is_ok_and(|heard| json_pattern::matches(wanted, &heard))
-            }
+            (Self::Json(wanted), Value::Binary(bytes)) => serde_json::from_slice(bytes)
+                .is_ok_and(|heard| json_pattern::matches(wanted, &heard, &mut json_pattern::Names::new())),
             (Self::Section(code, term), Value::Described(heard)) => {
                 heard.descriptor == Descriptor::Code(*code) && term.matches(&heard.value, names)
             }
