@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -54,6 +55,11 @@ impl Endpoint {
         socket.set_nodelay(true).map_err(unreachable)?;
         let handshake = TlsConnector::from(Arc::clone(tls)).connect(name, socket);
         handshake.await.map_err(|error| self.tls_failure(&error))
+    }
+
+    /// Nobody answers: not the network, or not the hub behind it.
+    pub(crate) fn silent(&self, waited: Duration) -> Error {
+        self.unreachable(&format_args!("no answer within {} s", waited.as_secs_f32()))
     }
 
     pub(crate) fn unreachable(&self, error: &dyn ToString) -> Error {

@@ -63,7 +63,9 @@ impl Connector {
     /// One attempt.
     pub(super) async fn dial(&self) -> Result<Link, Error> {
         let attempt = timeout(CONNECT_WAIT_MAX, self.connect());
-        attempt.await.unwrap_or(Err(Error::Timeout(CONNECT_WAIT_MAX)))
+        attempt
+            .await
+            .unwrap_or_else(|_| Err(self.endpoint.silent(CONNECT_WAIT_MAX)))
     }
 
     async fn connect(&self) -> Result<Link, Error> {

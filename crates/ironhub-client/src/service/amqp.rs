@@ -60,7 +60,7 @@ impl AmqpConnector {
             connection.authorization = Some(authorization);
             Ok(connection)
         });
-        attempt.await.unwrap_or(Err(Error::Timeout(CONNECT_WAIT_MAX)))
+        attempt.await.unwrap_or_else(|_| Err(endpoint.silent(CONNECT_WAIT_MAX)))
     }
 
     /// The hub itself.

@@ -1,8 +1,9 @@
 //! What goes wrong is told at once, in words.
 
-use ironhub_client::{ConnectionString, DeviceClient, Error, RetryPolicy, Trust};
+use ironhub_client::{ConnectionString, DeviceClient, Error, RetryPolicy, ServiceClient, Trust};
 use std::time::Duration;
 
+use crate::features::order;
 use crate::hub::TestHub;
 
 const OTHER_KEY: &str = "b3RoZXJvdGhlcm90aGVyb3RoZXJvdGhlcm90aGVyb3Q=";
@@ -42,6 +43,25 @@ async fn a_first_connection_that_cannot_be_is_not_tried_twice() {
         .port();
     let nobody_listens = hub.device().port(closed).connect().await;
     check(nobody_listens, &format!("cannot reach localhost:{closed}: "));
+}
+
+/// Time is paused: it jumps to the end of each wait.
+#[tokio::test(start_paused = true)]
+async fn whoever_never_answers_cannot_be_reached() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let expected = format!("cannot reach localhost:{port}: no answer within 30 s");
+    let trust = Trust::system_and_ca_files([] as [&str; 0]).unwrap();
+    let device = DeviceClient::builder_for(other("d")).trust(trust.clone()).port(port);
+    check(device.connect().await, &expected);
+
+    let policy = format!("HostName=localhost;SharedAccessKeyName=service;SharedAccessKey={OTHER_KEY}");
+    let service = ServiceClient::builder(&policy).unwrap().trust(trust);
+    let service = service.https_port(port).amqp_port(port).build().unwrap();
+    assert_eq!(service.device_statistics().await.unwrap_err().to_string(), expected);
+    let mut sender = service.c2d_sender();
+    let sent = sender.send(&"d".to_owned().try_into().unwrap(), order(1)).await;
+    assert_eq!(sent.unwrap_err().to_string(), expected);
 }
 
 #[test]
