@@ -266,7 +266,7 @@ async fn renew_key(args: &RenewKeyArgs) -> Result<(), Failure> {
         [id] if id.as_str() != "*" && !with_modules => Some(id),
         _ => None,
     };
-    let Some(choice) = args.key_type.choice() else {
+    let Some(choice) = args.key_type.choice(&args.version)? else {
         let id = one.ok_or_else(|| Failure::usage("keys are swapped of one device at a time"))?;
         return swap_keys(args, &service, id).await;
     };

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::answer::Form;
 use super::failure::Failure;
 use super::table::Column;
+use super::version::Version;
 
 /// As many identities as the hub takes at once.
 const IDENTITIES_PER_REQUEST: usize = 100;
@@ -26,14 +27,20 @@ pub(super) enum KeyType {
 }
 
 impl KeyType {
-    /// Which keys the hub has to make up; none for a swap.
-    pub(super) fn choice(self) -> Option<KeyChoice> {
-        match self {
-            Self::Primary => Some(KeyChoice::Primary),
-            Self::Secondary => Some(KeyChoice::Secondary),
-            Self::Both => Some(KeyChoice::Both),
-            Self::Swap => None,
+    /// Which keys the hub has to make up; none for a swap, which alone can be meant for one version of a record.
+    pub(super) fn choice(self, version: &Version) -> Result<Option<KeyChoice>, Failure> {
+        let choice = match self {
+            Self::Primary => KeyChoice::Primary,
+            Self::Secondary => KeyChoice::Secondary,
+            Self::Both => KeyChoice::Both,
+            Self::Swap => return Ok(None),
+        };
+        if version.is_any() {
+            return Ok(Some(choice));
         }
+        Err(Failure::usage(
+            "--etag goes with --key-type swap: the hub makes up new keys whatever the record is",
+        ))
     }
 }
 

@@ -15,6 +15,10 @@ pub(crate) struct Version {
 }
 
 impl Version {
+    pub(crate) fn is_any(&self) -> bool {
+        self.etag.is_none()
+    }
+
     /// What the hub has to check.
     pub(crate) fn to_match(&self) -> Match {
         self.etag.clone().map_or(Match::Any, Match::Etag)

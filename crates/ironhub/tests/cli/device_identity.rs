@@ -223,6 +223,11 @@ async fn keys_are_renewed() {
         &[DEVICE, "renew-key", "-d", "ca", "--kt", "swap"],
     );
     stage.refuses(
+        "device-renew-etag",
+        2,
+        &[DEVICE, "renew-key", "-d", "a", "--kt", "both", "-e", "x"],
+    );
+    stage.refuses(
         "device-swap-two",
         2,
         &[DEVICE, "renew-key", "-d", "a", "b", "--kt", "swap"],

@@ -107,3 +107,17 @@ async fn the_development_hub_is_found_while_it_runs() {
     assert!(!file.exists());
     stage.refuses("dev-hub-none", 4, &SHOW);
 }
+
+#[tokio::test]
+async fn a_hub_that_cannot_tell_of_itself_serves_all_the_same() {
+    let mut stage = Stage::new().await;
+    stage.hub.kill();
+    let mut command = stage.home.serve_dev();
+    command.env("XDG_DATA_HOME", "/proc/nowhere");
+    stage.hub = stage.home.spawn(command);
+    stage.hub.logged("verbs will not find this hub without --login").await;
+    stage.ready = stage.hub.ready(std::time::Duration::from_secs(30)).await;
+    let (owner, https, ca) = (stage.policy("iothubowner"), stage.port("https"), stage.ca_file());
+    let ran = stage.strange(&owner, &["--https-port", &https, "--ca-file", &ca]);
+    assert_eq!(ran.code, 0, "{ran}");
+}
