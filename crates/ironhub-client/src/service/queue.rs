@@ -24,6 +24,8 @@ pub struct QueuedMessage {
     pub message: C2dMessage,
     /// When it came into the queue.
     pub enqueued_at: Option<Timestamp>,
+    /// Its place in the queue, when the hub tells it.
+    pub sequence_number: Option<u64>,
     /// Which delivery this is, from 1.
     pub delivery_count: u32,
 }
@@ -100,6 +102,7 @@ fn read(lock_token: LockToken, headers: &HeaderMap, body: &[u8]) -> QueuedMessag
         lock_token,
         message,
         enqueued_at: time("iothub-enqueuedtime"),
+        sequence_number: text("iothub-sequencenumber").and_then(|number| number.parse().ok()),
         delivery_count: text("iothub-deliverycount")
             .and_then(|count| count.parse().ok())
             .unwrap_or(0),
