@@ -1,14 +1,14 @@
 //! Messages to devices.
 
 use ironhub_amqp::connection::{Event, LinkId, Outgoing};
-use ironhub_amqp::performative::{Attach, DeliveryState, DeliveryTag, Role, Source, Target};
+use ironhub_amqp::performative::{AmqpError, Attach, DeliveryState, DeliveryTag, Role, Source, Target};
 use ironhub_dialect::amqp::c2d::write_message;
 use ironhub_model::limits::C2D_MESSAGE_BYTES_MAX;
 use ironhub_model::{C2dMessage, DeviceId};
 
 use super::ServiceClient;
 use super::amqp::{AmqpConnection, AmqpConnector, detached, read_error, send_failed};
-use crate::error::Error;
+use crate::error::{Error, HubError};
 
 const ADDRESS: &str = "/messages/devicebound";
 
@@ -41,7 +41,7 @@ impl C2dSender {
     ///
     /// # Errors
     ///
-    /// With code 403004 when the queue is full, status 404 when there is no such device. [`Error::Lost`] when the
+    /// With code 403004 when the queue is full, 404001 when there is no such device. [`Error::Lost`] when the
     /// connection broke before the hub has answered: the message may be in the queue or not.
     pub async fn send(&mut self, device: &DeviceId, mut message: C2dMessage) -> Result<(), Error> {
         message.to = format!("/devices/{device}/messages/devicebound");
@@ -112,13 +112,22 @@ impl OpenLink {
         let state = state.await??;
         match &state {
             DeliveryState::Accepted => Ok(()),
-            DeliveryState::Rejected(error) => Err(read_error(error.as_ref())),
+            DeliveryState::Rejected(error) => Err(refused(error.as_ref())),
             DeliveryState::Received { .. }
             | DeliveryState::Released
             | DeliveryState::Modified { .. }
             | DeliveryState::Other => Err(Error::Protocol(format!("the hub answers a message with {state:?}"))),
         }
     }
+}
+
+/// What cannot be found for a message is its device.
+fn refused(error: Option<&AmqpError>) -> Error {
+    let mut refused = read_error(error);
+    if let Error::Hub(HubError { status: 404, code, .. }) = &mut refused {
+        code.get_or_insert(404_001);
+    }
+    refused
 }
 
 impl std::fmt::Debug for OpenLink {

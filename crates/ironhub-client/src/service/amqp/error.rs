@@ -35,7 +35,7 @@ pub(in crate::service) fn read(error: Option<&AmqpError>) -> Error {
         Some((_, status, code)) => Error::Hub(HubError {
             status: *status,
             code: *code,
-            message: text(error),
+            message: description(error).unwrap_or(&error.condition).to_owned(),
             tracking_id: None,
         }),
         None => Error::Lost(text(error)),
@@ -61,10 +61,17 @@ pub(super) fn lost(error: Option<&AmqpError>) -> Error {
 }
 
 fn text(error: &AmqpError) -> String {
-    match &error.description {
-        Some(description) if !description.is_empty() => format!("{}: {description}", error.condition),
-        _ => error.condition.clone().into_owned(),
+    match description(error) {
+        Some(description) => format!("{}: {description}", error.condition),
+        None => error.condition.clone().into_owned(),
     }
+}
+
+fn description(error: &AmqpError) -> Option<&str> {
+    error
+        .description
+        .as_deref()
+        .filter(|description| !description.is_empty())
 }
 
 #[cfg(test)]
