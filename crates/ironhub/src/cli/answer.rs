@@ -14,7 +14,7 @@ use crate::output::{self, Output};
 #[command(next_help_heading = None::<&'static str>)]
 pub(crate) struct Form {
     /// As JSON or as a table
-    #[arg(long, short = 'o', value_enum, default_value = "json")]
+    #[arg(long, short = 'o', value_enum, default_value = "json", help_heading = None)]
     pub(crate) output: Output,
 }
 

@@ -10,7 +10,7 @@ use ironhub_model::Etag;
 #[command(next_help_heading = None::<&'static str>)]
 pub(crate) struct Version {
     /// Only if the record still has this ETag
-    #[arg(long, short = 'e', value_name = "ETAG", value_parser = parse)]
+    #[arg(long, short = 'e', value_name = "ETAG", value_parser = parse, help_heading = None)]
     etag: Option<Etag>,
 }
 
