@@ -7,28 +7,36 @@ mod answer;
 mod assignment;
 mod authentication;
 mod bench;
+mod c2d_message;
 mod clock;
 mod connection_string;
 mod dev_hub;
+mod device;
 mod device_identity;
 mod device_twin;
 mod dice;
 mod failure;
+mod feedback_record;
 mod fleet;
 mod interrupt;
 mod invoke_method;
 mod json_text;
 mod login;
+mod message_body;
 mod module_identity;
 mod own_certificate;
 mod pace;
 mod progress;
+mod property_list;
 mod query;
 mod renew_key;
 mod secret;
+mod send_d2c_message;
 mod table;
 mod target;
+mod text_encoding;
 mod version;
+mod watch;
 
 use std::future::Future;
 
@@ -66,6 +74,9 @@ pub(crate) enum Verb {
     /// Call a direct method of a module and print its answer
     #[command(after_help = "Example: ironhub invoke-module-method -d wind-17 -m gateway --mn restart")]
     InvokeModuleMethod(invoke_method::InvokeArgs<TargetModule>),
+    /// What devices do and are sent
+    #[command(subcommand)]
+    Device(device::DeviceCommand),
     /// Ask for twins, module twins and the like that fit a condition
     #[command(after_help = "Example: ironhub query -q \"SELECT * FROM devices WHERE tags.site = 'north'\" -o table")]
     Query(query::QueryArgs),
@@ -84,6 +95,7 @@ pub(crate) fn run(verb: Verb) -> Result<(), Failure> {
         Verb::ModuleTwin(command) => on_one_thread(device_twin::run_for_module(command)),
         Verb::InvokeDeviceMethod(args) => on_one_thread(invoke_method::run(args)),
         Verb::InvokeModuleMethod(args) => on_one_thread(invoke_method::run_for_module(args)),
+        Verb::Device(command) => on_one_thread(device::run(command)),
         Verb::Query(args) => on_one_thread(query::run(args)),
         Verb::Bench(command) => on_all_threads(bench::run(command)),
     }

@@ -37,6 +37,11 @@ impl Failure {
         Self::new(exit::UNREACHABLE, message)
     }
 
+    /// What was waited for did not come in time.
+    pub(crate) fn timed_out(message: impl Into<String>) -> Self {
+        Self::new(exit::TIMED_OUT, message)
+    }
+
     fn new(code: u8, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),

@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
+mod c2d_message;
+#[cfg(test)]
 mod connection_string;
 #[cfg(test)]
 mod demo;

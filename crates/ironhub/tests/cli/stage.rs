@@ -1,6 +1,7 @@
 //! A development hub in a home of its own, and the program run by hand beside it.
 
 use std::fmt;
+use std::net::TcpListener;
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -24,6 +25,16 @@ const FILTERS: &[(&str, &str)] = &[
         r#""primaryThumbprint": "[thumbprint]""#,
     ),
     (r"SharedAccessKey=[A-Za-z0-9+/=]+", "SharedAccessKey=[key]"),
+    (
+        r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
+        "[guid]",
+    ),
+    (
+        r#""(deviceGenerationId|iothub-connection-auth-generation-id)": "[^"]*""#,
+        r#""$1": "[generationId]""#,
+    ),
+    (r#""(x-opt-enqueued-time|iothub-enqueuedtime)": \d+"#, r#""$1": [ms]"#),
+    (r"sig=[A-Za-z0-9%]+&se=\d+", "sig=[signature]&se=[time]"),
     (r"(ms-azure-iot-edge://[\w-]+)-\d+", "$1-[generationId]"),
     (r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "[time]"),
     (r"(127\.0\.0\.1|hub\.invalid):\d+", "$1:[port]"),
@@ -41,7 +52,7 @@ pub(crate) struct Stage {
 
 /// What a verb has done.
 pub(crate) struct Ran {
-    line: String,
+    pub(crate) line: String,
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -114,6 +125,17 @@ impl Stage {
         serde_json::from_str(&ran.stdout).unwrap()
     }
 
+    /// Registers a device with keys that the hub makes up.
+    pub(crate) fn register(&self, id: &str) {
+        self.json(&["device-identity", "create", "-d", id]);
+    }
+
+    /// A port at which nobody listens.
+    pub(crate) fn no_port() -> String {
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+        closed.local_addr().unwrap().port().to_string()
+    }
+
     /// The connection string of a policy.
     pub(crate) fn policy(&self, name: &str) -> String {
         self.ready["connection_strings"][name].as_str().unwrap().to_owned()
@@ -151,18 +173,24 @@ async fn start(home: &mut HubHome, arguments: &[&str]) -> (HubProcess, Value) {
 
 impl Ran {
     pub(crate) fn of(mut command: Command) -> Self {
-        let words = command.get_args().map(|word| word.to_string_lossy().into_owned());
-        let words: Vec<String> = words
-            .map(|word| if word.contains(' ') { format!("'{word}'") } else { word })
-            .collect();
+        let line = Self::line(&command);
         let Output { status, stdout, stderr } = command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Self {
-            line: words.join(" "),
+            line,
             code: status.code().unwrap(),
             stdout: text(stdout),
             stderr: text(stderr),
         }
+    }
+
+    /// As a shell is given it.
+    pub(crate) fn line(command: &Command) -> String {
+        let words = command.get_args().map(|word| word.to_string_lossy().into_owned());
+        let words: Vec<String> = words
+            .map(|word| if word.contains(' ') { format!("'{word}'") } else { word })
+            .collect();
+        words.join(" ")
     }
 }
 

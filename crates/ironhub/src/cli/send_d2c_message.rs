@@ -1,0 +1,164 @@
+//! `ironhub device send-d2c-message`: telemetry in a device's name.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use ironhub_client::{ClientCertificate, ConnectionString, DeviceClient, RetryPolicy, Telemetry};
+use ironhub_model::limits::D2C_MESSAGE_BYTES_MAX;
+use ironhub_model::{DeviceId, IdentityId, ModuleId, SymmetricKey};
+
+use super::failure::Failure;
+use super::login::{Hub, Login};
+use super::message_body::{BodyForm, MessageBody};
+use super::property_list::PropertyList;
+use super::secret::Secret;
+use crate::output;
+
+/// Whoever sends one message wants to hear soon that there is no way to the hub.
+const RETRY: RetryPolicy = RetryPolicy {
+    first_delay: Duration::from_millis(500),
+    delay_max: Duration::from_secs(5),
+    give_up_after: Some(Duration::from_secs(30)),
+};
+
+/// The flags of `ironhub device send-d2c-message`.
+#[derive(Debug, Args)]
+pub(crate) struct SendD2cMessageArgs {
+    /// The device
+    #[arg(long, short = 'd', value_name = "ID", value_parser = DeviceId::parse)]
+    device_id: DeviceId,
+    /// The module, if it sends and not the device
+    #[arg(long, short = 'm', value_name = "ID", value_parser = ModuleId::parse)]
+    module_id: Option<ModuleId>,
+    #[command(flatten)]
+    body: MessageBody,
+    /// The message's own properties; also `$.mid`, `$.cid`, `$.ct` (content type), `$.ce` (content encoding) and the
+    /// other system properties of MQTT
+    #[arg(
+        long,
+        short = 'p',
+        visible_alias = "props",
+        value_name = "NAME=VALUE;…",
+        default_value = ""
+    )]
+    #[arg(hide_default_value = true)]
+    properties: PropertyList,
+    /// How many times to send it
+    #[arg(long, visible_alias = "mc", value_name = "COUNT", default_value = "1")]
+    msg_count: NonZeroU32,
+    /// The Plug and Play model that the device announces
+    #[arg(long, visible_alias = "dtmi", value_name = "DTMI")]
+    model_id: Option<String>,
+    #[command(flatten)]
+    proof: Proof,
+    #[command(flatten)]
+    login: Login,
+}
+
+/// How the device proves itself, when not with the key that the registry knows.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Device authentication")]
+struct Proof {
+    /// The device's key, in place of the one that the registry knows
+    #[arg(long, visible_alias = "key", value_name = "KEY")]
+    symmetric_key: Option<Secret>,
+    /// The device's certificate chain in PEM
+    #[arg(
+        long,
+        visible_alias = "cp",
+        value_name = "FILE",
+        requires = "key_file_path",
+        conflicts_with = "symmetric_key"
+    )]
+    certificate_file_path: Option<PathBuf>,
+    /// The certificate's key in PEM
+    #[arg(long, visible_alias = "kp", value_name = "FILE", requires = "certificate_file_path")]
+    key_file_path: Option<PathBuf>,
+}
+
+pub(crate) async fn run(args: SendD2cMessageArgs) -> Result<(), Failure> {
+    let message = args.message()?;
+    let hub = args.login.hub()?;
+    let mut builder = hub.device_builder(args.connection(&hub).await?).retry(RETRY);
+    if let Some(certificate) = args.proof.certificate()? {
+        builder = builder.certificate(certificate);
+    }
+    if let Some(model_id) = &args.model_id {
+        builder = builder.model_id(model_id);
+    }
+    let device = builder.connect().await?;
+    let sent = send(&device, &message, args.msg_count).await;
+    device.close().await;
+    sent
+}
+
+async fn send(device: &DeviceClient, message: &Telemetry, count: NonZeroU32) -> Result<(), Failure> {
+    for _ in 0..count.get() {
+        device.send_telemetry(message.clone()).await?;
+    }
+    let messages = if count.get() == 1 { "message" } else { "messages" };
+    output::note(&format!("the hub has {count} {messages} of {}", device.id()));
+    Ok(())
+}
+
+impl SendD2cMessageArgs {
+    fn message(&self) -> Result<Telemetry, Failure> {
+        let PropertyList(properties) = &self.properties;
+        let property = |wanted: &str| {
+            let mut found = properties.iter().filter(|(name, _)| name == wanted);
+            found.next().map(|(_, value)| value.as_str())
+        };
+        let body = self.body.read(&BodyForm {
+            content_type: property("$.ct"),
+            content_encoding: property("$.ce"),
+            bytes_max: D2C_MESSAGE_BYTES_MAX,
+        })?;
+        // System properties travel among the others, where the hub knows them by their names.
+        let message = Telemetry::new(body);
+        Ok(properties
+            .iter()
+            .fold(message, |message, (name, value)| message.property(name, value)))
+    }
+
+    fn id(&self) -> IdentityId {
+        let device = self.device_id.clone();
+        match self.module_id.clone() {
+            Some(module) => IdentityId::module(device, module),
+            None => IdentityId::device(device),
+        }
+    }
+
+    async fn connection(&self, hub: &Hub) -> Result<ConnectionString, Failure> {
+        let by_certificate = self.proof.certificate_file_path.is_some();
+        let key = self.proof.key()?;
+        if !by_certificate && key.is_none() {
+            return hub.connection_of(&self.id()).await;
+        }
+        Ok(ConnectionString {
+            host_name: hub.connection.host_name.clone(),
+            gateway_host_name: None,
+            device_id: Some(self.device_id.clone()),
+            module_id: self.module_id.clone(),
+            policy: None,
+            key,
+            x509: by_certificate,
+        })
+    }
+}
+
+impl Proof {
+    fn key(&self) -> Result<Option<SymmetricKey>, Failure> {
+        let parse = |key: &Secret| SymmetricKey::parse(key.expose());
+        let key = self.symmetric_key.as_ref().map(parse).transpose();
+        key.map_err(|error| Failure::usage(format!("--symmetric-key: {error}")))
+    }
+
+    fn certificate(&self) -> Result<Option<ClientCertificate>, Failure> {
+        Ok(match (&self.certificate_file_path, &self.key_file_path) {
+            (Some(chain), Some(key)) => Some(ClientCertificate::from_files(chain, key)?),
+            _ => None,
+        })
+    }
+}
