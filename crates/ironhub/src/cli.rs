@@ -24,6 +24,8 @@ mod json_text;
 mod login;
 mod message_body;
 mod module_identity;
+mod monitor_events;
+mod monitor_feedback;
 mod own_certificate;
 mod pace;
 mod progress;
@@ -77,6 +79,14 @@ pub(crate) enum Verb {
     /// What devices do and are sent
     #[command(subcommand)]
     Device(device::DeviceCommand),
+    /// Print events as devices send them
+    #[command(after_help = "Examples:\n  \
+        ironhub monitor-events -d 'wind-*' --props sys app --timeout 0\n  \
+        ironhub monitor-events --et 1700000000000 --message-count 10 -o table")]
+    MonitorEvents(Box<monitor_events::MonitorEventsArgs>),
+    /// Print what becomes of messages to devices; it is then taken out of the hub's queue, also that of other devices
+    #[command(after_help = "Example: ironhub monitor-feedback -d wind-17")]
+    MonitorFeedback(monitor_feedback::MonitorFeedbackArgs),
     /// Ask for twins, module twins and the like that fit a condition
     #[command(after_help = "Example: ironhub query -q \"SELECT * FROM devices WHERE tags.site = 'north'\" -o table")]
     Query(query::QueryArgs),
@@ -96,6 +106,8 @@ pub(crate) fn run(verb: Verb) -> Result<(), Failure> {
         Verb::InvokeDeviceMethod(args) => on_one_thread(invoke_method::run(args)),
         Verb::InvokeModuleMethod(args) => on_one_thread(invoke_method::run_for_module(args)),
         Verb::Device(command) => on_one_thread(device::run(command)),
+        Verb::MonitorEvents(args) => on_one_thread(monitor_events::run(*args)),
+        Verb::MonitorFeedback(args) => on_one_thread(monitor_feedback::run(args)),
         Verb::Query(args) => on_one_thread(query::run(args)),
         Verb::Bench(command) => on_all_threads(bench::run(command)),
     }

@@ -9,6 +9,8 @@ mod c2d_message;
 #[cfg(test)]
 mod connection_string;
 #[cfg(test)]
+mod d2c_message;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod device_identity;
@@ -18,6 +20,8 @@ mod logins;
 mod methods;
 #[cfg(test)]
 mod module_identity;
+#[cfg(test)]
+mod monitors;
 #[cfg(test)]
 mod query;
 #[cfg(test)]
