@@ -18,6 +18,7 @@ mod dice;
 mod failure;
 mod feedback_record;
 mod fleet;
+mod generate_sas_token;
 mod interrupt;
 mod invoke_method;
 mod json_text;
@@ -87,6 +88,11 @@ pub(crate) enum Verb {
     /// Print what becomes of messages to devices; it is then taken out of the hub's queue, also that of other devices
     #[command(after_help = "Example: ironhub monitor-feedback -d wind-17")]
     MonitorFeedback(monitor_feedback::MonitorFeedbackArgs),
+    /// Make a SAS token
+    #[command(after_help = "Examples:\n  \
+        ironhub generate-sas-token -d wind-17 --duration 600\n  \
+        ironhub generate-sas-token --connection-string 'HostName=…;DeviceId=…;SharedAccessKey=…'")]
+    GenerateSasToken(generate_sas_token::GenerateSasTokenArgs),
     /// Ask for twins, module twins and the like that fit a condition
     #[command(after_help = "Example: ironhub query -q \"SELECT * FROM devices WHERE tags.site = 'north'\" -o table")]
     Query(query::QueryArgs),
@@ -108,6 +114,7 @@ pub(crate) fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Device(command) => on_one_thread(device::run(command)),
         Verb::MonitorEvents(args) => on_one_thread(monitor_events::run(*args)),
         Verb::MonitorFeedback(args) => on_one_thread(monitor_feedback::run(args)),
+        Verb::GenerateSasToken(args) => on_one_thread(generate_sas_token::run(args)),
         Verb::Query(args) => on_one_thread(query::run(args)),
         Verb::Bench(command) => on_all_threads(bench::run(command)),
     }

@@ -42,6 +42,16 @@ impl DevHub {
         }
     }
 
+    /// The connection string of this policy.
+    pub(super) fn policy(&self, name: &str) -> Result<&str, Failure> {
+        let strings = self.connection_strings.get(name);
+        // The other texts in there are no policy's.
+        let policy = strings
+            .and_then(Value::as_str)
+            .filter(|text| text.starts_with("HostName="));
+        policy.ok_or_else(|| Failure::usage(format!("the development hub has no policy {name:?}")))
+    }
+
     /// The policy that may do everything.
     pub(super) fn owner(&self) -> Result<&str, Failure> {
         let owner = self.connection_strings.get("iothubowner").and_then(Value::as_str);

@@ -63,10 +63,24 @@ impl Login {
         Ok(hub.device_builder(connection))
     }
 
+    /// The hub as this policy sees it: only the development hub's are known here, a login is one.
+    pub(crate) fn hub_as(&self, policy: &str) -> Result<Hub, Failure> {
+        if self.connection_string.is_none() {
+            return self.dev_hub(Some(policy));
+        }
+        let hub = self.hub()?;
+        if hub.connection.policy.as_deref() == Some(policy) {
+            return Ok(hub);
+        }
+        Err(Failure::usage(format!(
+            "the login is not that of the policy {policy:?}"
+        )))
+    }
+
     /// The hub itself.
     pub(crate) fn hub(&self) -> Result<Hub, Failure> {
         let Some(connection_string) = &self.connection_string else {
-            return self.dev_hub();
+            return self.dev_hub(None);
         };
         Ok(Hub {
             connection: parse(connection_string.expose())?,
@@ -77,10 +91,10 @@ impl Login {
         })
     }
 
-    fn dev_hub(&self) -> Result<Hub, Failure> {
+    fn dev_hub(&self, policy: Option<&str>) -> Result<Hub, Failure> {
         let found = DevHub::find()?;
         Ok(Hub {
-            connection: parse(found.owner()?)?,
+            connection: parse(policy.map_or_else(|| found.owner(), |name| found.policy(name))?)?,
             trust: self.trust(found.ca_file)?,
             https_port: Some(self.https_port.unwrap_or(found.ports.https)),
             amqp_port: Some(self.amqp_port.unwrap_or(found.ports.amqp)),

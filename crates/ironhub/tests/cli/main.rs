@@ -25,6 +25,8 @@ mod monitors;
 #[cfg(test)]
 mod query;
 #[cfg(test)]
+mod sas_token;
+#[cfg(test)]
 mod stage;
 #[cfg(test)]
 mod twins;
