@@ -9,6 +9,7 @@ mod authentication;
 mod bench;
 mod c2d_message;
 mod clock;
+mod completions;
 mod connection_string;
 mod dev_hub;
 mod device;
@@ -23,6 +24,7 @@ mod interrupt;
 mod invoke_method;
 mod json_text;
 mod login;
+mod man;
 mod message_body;
 mod module_identity;
 mod monitor_events;
@@ -93,6 +95,14 @@ pub(crate) enum Verb {
         ironhub generate-sas-token -d wind-17 --duration 600\n  \
         ironhub generate-sas-token --connection-string 'HostName=…;DeviceId=…;SharedAccessKey=…'")]
     GenerateSasToken(generate_sas_token::GenerateSasTokenArgs),
+    /// Print what makes a shell complete verbs and flags
+    #[command(after_help = "Example: ironhub completions bash")]
+    Completions(completions::CompletionsArgs),
+    /// Print a manual page, or write all of them
+    #[command(after_help = "Examples:\n  \
+        ironhub man device-twin update\n  \
+        ironhub man --dir /usr/local/share/man/man1")]
+    Man(man::ManArgs),
     /// Ask for twins, module twins and the like that fit a condition
     #[command(after_help = "Example: ironhub query -q \"SELECT * FROM devices WHERE tags.site = 'north'\" -o table")]
     Query(query::QueryArgs),
@@ -115,6 +125,8 @@ pub(crate) fn run(verb: Verb) -> Result<(), Failure> {
         Verb::MonitorEvents(args) => on_one_thread(monitor_events::run(*args)),
         Verb::MonitorFeedback(args) => on_one_thread(monitor_feedback::run(args)),
         Verb::GenerateSasToken(args) => on_one_thread(generate_sas_token::run(args)),
+        Verb::Completions(args) => completions::run(&args),
+        Verb::Man(args) => man::run(&args),
         Verb::Query(args) => on_one_thread(query::run(args)),
         Verb::Bench(command) => on_all_threads(bench::run(command)),
     }

@@ -44,9 +44,13 @@ enum Command {
     Policy(policy::PolicyCommand),
     #[command(flatten)]
     Verb(cli::Verb),
-    /// Print the reference of all settings
+    /// Print a page of the reference
     #[command(hide = true)]
-    Reference,
+    Reference {
+        /// Which page
+        #[arg(value_enum, default_value = "settings")]
+        page: reference::Page,
+    },
 }
 
 fn main() -> ExitCode {
@@ -63,6 +67,6 @@ fn run() -> Result<(), Box<dyn Error>> {
         Command::Trust(args) => trust::run(&args),
         Command::Policy(command) => policy::run(command),
         Command::Verb(verb) => Ok(cli::run(verb)?),
-        Command::Reference => reference::run(),
+        Command::Reference { page } => reference::run(page),
     }
 }

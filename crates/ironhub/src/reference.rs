@@ -1,4 +1,6 @@
-//! The page `docs/reference/settings.md`, written from the definitions themselves.
+//! The pages `docs/reference/settings.md` and `docs/reference/commands.md`, written from the definitions themselves.
+
+mod commands;
 
 use std::error::Error;
 use std::fmt::Write;
@@ -10,9 +12,21 @@ use crate::{Cli, exit, output};
 /// What no flag's help has room for.
 const TABLES: &str = include_str!("reference/tables.txt");
 
+/// Which page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Page {
+    /// The settings of `ironhub serve`.
+    Settings,
+    /// All commands.
+    Commands,
+}
+
 /// Prints the page.
-pub(crate) fn run() -> Result<(), Box<dyn Error>> {
-    output::print(&page())?;
+pub(crate) fn run(which: Page) -> Result<(), Box<dyn Error>> {
+    output::print(&match which {
+        Page::Settings => page(),
+        Page::Commands => commands::page(),
+    })?;
     Ok(())
 }
 

@@ -98,7 +98,7 @@ fn configuration(arguments: impl IntoIterator<Item = OsString>) -> Result<Server
     let cli = Cli::try_parse_from(expanded.arguments).map_err(|error| first_line(&error))?;
     match cli.command {
         Command::Serve(args) => args.into_config(&expanded.sources),
-        Command::Trust(_) | Command::Policy(_) | Command::Verb(_) | Command::Reference => {
+        Command::Trust(_) | Command::Policy(_) | Command::Verb(_) | Command::Reference { .. } => {
             Err("not a hub's settings".into())
         }
     }

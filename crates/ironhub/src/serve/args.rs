@@ -262,7 +262,9 @@ mod tests {
         let all = ["ironhub", "serve"].iter().chain(arguments);
         match Cli::try_parse_from(all).map_err(|error| error.to_string())?.command {
             Command::Serve(args) => args.into_config(&Sources::new()).map_err(|error| error.to_string()),
-            Command::Trust(_) | Command::Policy(_) | Command::Verb(_) | Command::Reference => Err("not serve".into()),
+            Command::Trust(_) | Command::Policy(_) | Command::Verb(_) | Command::Reference { .. } => {
+                Err("not serve".into())
+            }
         }
     }
 

@@ -15,6 +15,8 @@ mod demo;
 #[cfg(test)]
 mod device_identity;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod logins;
 #[cfg(test)]
 mod methods;
