@@ -96,7 +96,7 @@ mod tests {
         let reader = tokio::spawn(async move {
             let mut piece = [0; ROOM];
             for _ in 0..PIECES {
-                sleep(STALL_MAX - Duration::from_secs(1)).await;
+                sleep(STALL_MAX.saturating_sub(Duration::from_secs(1))).await;
                 peer.read_exact(&mut piece).await.unwrap();
             }
         });
