@@ -6,6 +6,7 @@
 //! case that clients look them up in.
 
 pub mod c2d;
+pub mod consumer_groups;
 pub mod error;
 pub mod etag;
 pub mod events;

@@ -37,6 +37,6 @@ pub use methods::Methods;
 pub use ports::Ports;
 pub use query::{Query, QueryPage};
 pub use registry::Registry;
-pub use settings::Settings;
+pub use settings::{Added, Settings};
 pub use telemetry::{Telemetry, TelemetryError, TelemetrySender};
 pub use twins::Twins;

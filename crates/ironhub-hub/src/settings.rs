@@ -1,6 +1,7 @@
 //! The hub's settings: one versioned document that an operator can change while the hub runs.
 
 pub(crate) mod authority;
+mod consumer_groups;
 mod live;
 mod proof;
 mod validate;
@@ -13,6 +14,7 @@ use ironhub_model::registry::Precondition;
 use ironhub_model::settings::{CaCertificate, Declared};
 use ironhub_model::{Etag, HubSettings};
 
+pub use consumer_groups::Added;
 pub(crate) use live::LiveSettings;
 
 use crate::core::{Core, service};

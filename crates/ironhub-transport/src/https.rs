@@ -7,6 +7,7 @@ mod answer;
 mod body;
 mod c2d;
 mod call;
+mod consumer_groups;
 mod dispatch;
 mod events;
 mod feedback;

@@ -20,6 +20,14 @@ pub enum OwnOperation {
     VerificationCode(String),
     /// Prove the authority of this name.
     VerifyCertificate(String),
+    /// All consumer groups.
+    ListConsumerGroups,
+    /// The consumer group of this name.
+    GetConsumerGroup(String),
+    /// Make the consumer group of this name.
+    PutConsumerGroup(String),
+    /// Remove the consumer group of this name.
+    RemoveConsumerGroup(String),
     /// The description of this API.
     Description,
 }
@@ -61,6 +69,10 @@ fn lookup(verb: Verb, path: &[&str]) -> Option<OwnOperation> {
         (Verb::Delete, ["certificates", name]) => OwnOperation::RemoveCertificate((*name).into()),
         (Verb::Post, ["certificates", name, "verification-code"]) => OwnOperation::VerificationCode((*name).into()),
         (Verb::Post, ["certificates", name, "verify"]) => OwnOperation::VerifyCertificate((*name).into()),
+        (Verb::Get, ["consumerGroups"]) => OwnOperation::ListConsumerGroups,
+        (Verb::Get, ["consumerGroups", name]) => OwnOperation::GetConsumerGroup((*name).into()),
+        (Verb::Put, ["consumerGroups", name]) => OwnOperation::PutConsumerGroup((*name).into()),
+        (Verb::Delete, ["consumerGroups", name]) => OwnOperation::RemoveConsumerGroup((*name).into()),
         (Verb::Get, ["openapi.yaml"]) => OwnOperation::Description,
         _ => return None,
     };
@@ -78,6 +90,10 @@ impl OwnOperation {
             Self::RemoveCertificate(_) => "remove_certificate",
             Self::VerificationCode(_) => "verification_code",
             Self::VerifyCertificate(_) => "verify_certificate",
+            Self::ListConsumerGroups => "list_consumer_groups",
+            Self::GetConsumerGroup(_) => "get_consumer_group",
+            Self::PutConsumerGroup(_) => "put_consumer_group",
+            Self::RemoveConsumerGroup(_) => "remove_consumer_group",
             Self::Description => "description",
         }
     }
@@ -115,6 +131,14 @@ mod tests {
             "POST /ironhub/v1/certificates/root/verify",
             r#"VerifyCertificate("root")"#,
         );
+        check("GET /ironhub/v1/consumerGroups", "ListConsumerGroups");
+        check(
+            "GET /ironhub/v1/consumerGroups/%24Default",
+            r#"GetConsumerGroup("$Default")"#,
+        );
+        check("PUT /ironhub/v1/consumerGroups/a", r#"PutConsumerGroup("a")"#);
+        check("DELETE /ironhub/v1/consumerGroups/a", r#"RemoveConsumerGroup("a")"#);
+        check("POST /ironhub/v1/consumerGroups/a", r#"WrongVerb("DELETE, GET, PUT")"#);
         check("GET /ironhub/v1/openapi.yaml", "Description");
         check("POST /ironhub/v1/events", r#"WrongVerb("GET")"#);
         check("GET /ironhub/v2/events", "UnknownPath");

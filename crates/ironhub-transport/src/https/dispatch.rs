@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 use super::answer::{self, Answer};
 use super::call::Call;
 use super::refusal::Refusal;
-use super::{c2d, events, feedback, methods, query, registry, settings, telemetry, twin};
+use super::{c2d, consumer_groups, events, feedback, methods, query, registry, settings, telemetry, twin};
 use crate::log_limit::LogLimit;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
@@ -57,6 +57,10 @@ async fn own_api<P: Ports>(call: &Call<P>, about: &mut About) -> Answer {
         OwnOperation::RemoveCertificate(name) => settings::remove_certificate(call, name).await,
         OwnOperation::VerificationCode(name) => settings::verification_code(call, name).await,
         OwnOperation::VerifyCertificate(name) => settings::verify_certificate(call, name).await,
+        OwnOperation::ListConsumerGroups => consumer_groups::list(call).await,
+        OwnOperation::GetConsumerGroup(name) => consumer_groups::get(call, name).await,
+        OwnOperation::PutConsumerGroup(name) => consumer_groups::put(call, name).await,
+        OwnOperation::RemoveConsumerGroup(name) => consumer_groups::remove(call, name).await,
         OwnOperation::Description => Ok(settings::description()),
     }
 }

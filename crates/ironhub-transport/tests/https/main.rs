@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod c2d;
 #[cfg(test)]
+mod consumer_groups;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod exchange;

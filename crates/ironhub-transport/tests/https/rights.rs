@@ -57,6 +57,22 @@ const RIGHTS: &[(&str, &[&str])] = &[
         "GET /ironhub/v1/settings",
         &["iothubowner", "service", "registryRead", "registryReadWrite"],
     ),
+    (
+        "GET /ironhub/v1/consumerGroups",
+        &["iothubowner", "service", "registryRead", "registryReadWrite"],
+    ),
+    (
+        "GET /ironhub/v1/consumerGroups/x",
+        &["iothubowner", "service", "registryRead", "registryReadWrite"],
+    ),
+    (
+        "PUT /ironhub/v1/consumerGroups/x",
+        &["iothubowner", "registryReadWrite"],
+    ),
+    (
+        "DELETE /ironhub/v1/consumerGroups/x",
+        &["iothubowner", "registryReadWrite"],
+    ),
     ("PUT /ironhub/v1/settings", &["iothubowner"]),
     ("POST /ironhub/v1/certificates", &["iothubowner"]),
     ("DELETE /ironhub/v1/certificates/x", &["iothubowner"]),

@@ -122,6 +122,8 @@ async fn the_description_is_for_everyone() {
         "/settings:",
         "/certificates:",
         "/certificates/{name}/verify:",
+        "/consumerGroups:",
+        "/consumerGroups/{name}:",
     ] {
         assert!(answer.text().contains(path), "{path}");
     }
