@@ -38,6 +38,15 @@ pub(crate) async fn create(service: &ServiceClient, ids: &[DeviceId]) -> Result<
     side_by_side(REQUESTS_MAX, ids.iter().cloned().map(create)).await
 }
 
+/// Looks these devices up, in the order of the IDs.
+pub(crate) async fn find(service: &ServiceClient, ids: &[DeviceId]) -> Result<Vec<Device>, Error> {
+    let find = |id: DeviceId| {
+        let service = service.clone();
+        async move { service.device(&id).await }
+    };
+    side_by_side(REQUESTS_MAX, ids.iter().cloned().map(find)).await
+}
+
 /// Removes these devices as far as they are there; returns how many could not be removed, and why one of them.
 pub(crate) async fn remove(service: &ServiceClient, ids: &[DeviceId]) -> Option<(usize, Error)> {
     let remove = |id: DeviceId| {
@@ -58,28 +67,34 @@ pub(crate) async fn remove(service: &ServiceClient, ids: &[DeviceId]) -> Option<
     left.into_iter().next().map(|error| (count, error))
 }
 
-const DEVICE_NOT_FOUND: u32 = 404_001;
+pub(crate) const DEVICE_NOT_FOUND: u32 = 404_001;
 const DEVICE_ALREADY_EXISTS: u32 = 409_001;
 
-/// Runs these, at most so many at once; their results in order. The first failure ends the others.
+/// Runs these, at most so many at once; their results in order. After a failure no further one begins; of several
+/// failures the one that comes first in order is told.
 pub(crate) async fn side_by_side<T, F>(most: usize, futures: impl IntoIterator<Item = F>) -> Result<Vec<T>, Error>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, Error>> + Send + 'static,
 {
     let mut waiting = futures.into_iter().enumerate();
-    let (mut running, mut done) = (JoinSet::new(), Vec::new());
+    let (mut running, mut done, mut failed) = (JoinSet::new(), Vec::new(), Vec::new());
     loop {
-        while running.len() < most
+        while failed.is_empty()
+            && running.len() < most
             && let Some((place, future)) = waiting.next()
         {
             running.spawn(async move { (place, future.await) });
         }
         match running.join_next().await {
             None => break,
-            Some(Ok((place, outcome))) => done.push((place, outcome?)),
+            Some(Ok((place, Ok(value)))) => done.push((place, value)),
+            Some(Ok((place, Err(error)))) => failed.push((place, error)),
             Some(Err(panicked)) => return Err(Error::Configuration(panicked.to_string())),
         }
+    }
+    if let Some((_, error)) = failed.into_iter().min_by_key(|(place, _)| *place) {
+        return Err(error);
     }
     done.sort_unstable_by_key(|(place, _)| *place);
     Ok(done.into_iter().map(|(_, value)| value).collect())
