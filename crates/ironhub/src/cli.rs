@@ -37,6 +37,7 @@ mod query;
 mod renew_key;
 mod secret;
 mod send_d2c_message;
+mod simulate;
 mod table;
 mod target;
 mod text_encoding;
@@ -121,7 +122,7 @@ pub(crate) fn run(verb: Verb) -> Result<(), Failure> {
         Verb::ModuleTwin(command) => on_one_thread(device_twin::run_for_module(command)),
         Verb::InvokeDeviceMethod(args) => on_one_thread(invoke_method::run(args)),
         Verb::InvokeModuleMethod(args) => on_one_thread(invoke_method::run_for_module(args)),
-        Verb::Device(command) => on_one_thread(device::run(command)),
+        Verb::Device(command) => device::run(command),
         Verb::MonitorEvents(args) => on_one_thread(monitor_events::run(*args)),
         Verb::MonitorFeedback(args) => on_one_thread(monitor_feedback::run(args)),
         Verb::GenerateSasToken(args) => on_one_thread(generate_sas_token::run(args)),

@@ -29,6 +29,8 @@ mod query;
 #[cfg(test)]
 mod sas_token;
 #[cfg(test)]
+mod simulate;
+#[cfg(test)]
 mod stage;
 #[cfg(test)]
 mod twins;
