@@ -101,11 +101,13 @@ pub(super) async fn run(args: SendArgs) -> Result<(), Failure> {
     let sent = sender.send(&args.device_id, message).await;
     sender.close().await;
     sent?;
+    // Whoever has read the note may end the wait in order.
+    let watch = args.watch()?;
     output::note(&format!("message {message_id} is in the queue of {}", args.device_id));
-    if args.wait {
-        args.wait_for_feedback(&service, &message_id).await?;
+    match watch {
+        Some(watch) => args.wait_for_feedback(&service, &message_id, watch).await,
+        None => Ok(()),
     }
-    Ok(())
 }
 
 impl SendArgs {
@@ -146,9 +148,18 @@ impl SendArgs {
         Ok(Some(expires_at))
     }
 
-    async fn wait_for_feedback(&self, service: &ServiceClient, message_id: &str) -> Result<(), Failure> {
+    /// For `--wait`.
+    fn watch(&self) -> Result<Option<Watch>, Failure> {
         let limit = Some(Duration::from_secs(self.timeout)).filter(|timeout| !timeout.is_zero());
-        let mut watch = Watch::new(limit)?;
+        Ok(self.wait.then(|| Watch::new(limit)).transpose()?)
+    }
+
+    async fn wait_for_feedback(
+        &self,
+        service: &ServiceClient,
+        message_id: &str,
+        mut watch: Watch,
+    ) -> Result<(), Failure> {
         let mut feedback = service.feedback();
         let outcome = loop {
             let batch = match watch.next(feedback.next()).await {
