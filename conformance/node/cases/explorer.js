@@ -106,11 +106,15 @@ define('explorer/monitor-events', OLDEST, async (c) => {
   await client.open();
   equal(await client.getPartitionIds(), ['0', '1', '2', '3']);
   const group = await c.group();
-  const receivers = await Promise.all(['0', '1', '2', '3'].map((id) => client.createReceiver(group, id, { startAfterTime: Date.now() - 60_000 })));
   const events = c.inbox('event');
-  receivers.forEach((receiver) => receiver.on('message', (event) => {
-    if (isTelemetryOf(device, event)) events.put(event);
-  }));
+  const listen = async (id) => {
+    const receiver = await client.createReceiver(group, id, { startAfterTime: Date.now() - 60_000 });
+    // At once: what a receiver gets before it has a listener is lost.
+    receiver.on('message', (event) => {
+      if (isTelemetryOf(device, event)) events.put(event);
+    });
+  };
+  await Promise.all(['0', '1', '2', '3'].map(listen));
   await c.log(device, JSON.stringify({ a: 1 }), { app: { color: 'blue' } });
   const [first, second] = await events.takeMany(2);
   equal([`${first.body}`, first.sequenceNumber, first.offset], ['before', before.sequenceNumber, `${before.sequenceNumber}`]);
