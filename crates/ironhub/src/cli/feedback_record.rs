@@ -35,3 +35,8 @@ pub(crate) fn line(record: &FeedbackRecord) -> String {
 pub(crate) fn missing(message_id: &str, timeout_s: u64) -> Failure {
     Failure::timed_out(format!("no feedback on message {message_id} came within {timeout_s} s"))
 }
+
+/// The user has stopped waiting for it.
+pub(crate) fn stopped(message_id: &str) -> Failure {
+    Failure::failed(format!("stopped before feedback on message {message_id} came"))
+}

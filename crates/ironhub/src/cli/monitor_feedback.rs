@@ -56,16 +56,18 @@ impl MonitorFeedbackArgs {
         loop {
             let batch = match watch.next(feedback.next()).await {
                 Seen::Result(batch) => batch?,
-                Seen::Stopped => return Ok(()),
-                Seen::TimedOut => return self.timed_out(),
+                Seen::Stopped => return self.without(feedback_record::stopped),
+                Seen::TimedOut => return self.without(|message| feedback_record::missing(message, self.timeout)),
             };
             watch.restart();
             let mut is_over = false;
             for record in batch.records.iter().filter(|record| self.is_wanted(record)) {
-                is_over |= feedback_record::print(self.form, record)?.is_break();
+                if feedback_record::print(self.form, record)?.is_break() {
+                    // Nobody has seen it: it has to come again.
+                    return Ok(feedback.abandon(batch).await?);
+                }
                 is_over |= self.wait_on_msg.is_some() && self.wait_on_msg == record.original_message_id;
             }
-            // Printed first: what nobody has seen must come again.
             feedback.complete(batch).await?;
             if is_over {
                 return Ok(());
@@ -73,9 +75,10 @@ impl MonitorFeedbackArgs {
         }
     }
 
-    fn timed_out(&self) -> Result<(), Failure> {
+    /// It ends without the message that was waited for, if one was.
+    fn without(&self, failure: impl FnOnce(&str) -> Failure) -> Result<(), Failure> {
         match &self.wait_on_msg {
-            Some(message) => Err(feedback_record::missing(message, self.timeout)),
+            Some(message) => Err(failure(message)),
             None => Ok(()),
         }
     }

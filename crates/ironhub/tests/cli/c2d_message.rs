@@ -176,5 +176,7 @@ async fn who_waits_is_told_what_became_of_the_message() {
     stage.refuses("c2d-wait-in-vain", 5, &c2d("send", positive));
     let mut waiting = stage.beside(&c2d("send", &["--mid", "m-3", "--ack", "full", "-w"]));
     waiting.notes("message m-3 is in the queue");
-    assert_eq!(waiting.stopped_by("INT").code, 0);
+    let stopped = waiting.stopped_by("INT");
+    stage.compare("c2d-wait-stopped", &stopped);
+    assert_eq!(stopped.code, 1, "{stopped}");
 }

@@ -146,8 +146,13 @@ async fn feedback_is_printed() {
     stage.compare("feedback", &monitored);
     assert_eq!(monitored.code, 0, "{monitored}");
 
+    // Like `| head -0`: what nobody has seen comes again.
     send(DEVICE, "m-4");
+    let mut blind = stage.home.command(&["monitor-feedback"]);
+    let mut blind = blind.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(blind.stdout.take());
     stage.run(&["device", "c2d-message", "purge", "-d", DEVICE]);
+    assert_eq!(blind.wait().unwrap().code(), Some(0));
     stage.shows("feedback-table", &["monitor-feedback", "-w", "m-4", "-o", "table"]);
     stage.shows("feedback-silence", &["monitor-feedback", "--timeout", "1"]);
     stage.refuses(

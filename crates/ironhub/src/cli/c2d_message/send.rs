@@ -164,7 +164,7 @@ impl SendArgs {
         let outcome = loop {
             let batch = match watch.next(feedback.next()).await {
                 Seen::Result(batch) => batch?,
-                Seen::Stopped => break Ok(()),
+                Seen::Stopped => break Err(feedback_record::stopped(message_id)),
                 Seen::TimedOut => break Err(feedback_record::missing(message_id, self.timeout)),
             };
             let (own, other) = batch.records.iter().cloned().partition::<Vec<_>, _>(|record| {
