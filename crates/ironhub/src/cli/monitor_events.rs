@@ -85,12 +85,12 @@ pub(crate) struct MonitorEventsArgs {
 pub(crate) async fn run(args: MonitorEventsArgs) -> Result<(), Failure> {
     let service = args.login.service()?;
     let filter = Filter::new(&args, &service).await?;
-    let mut watch = Watch::new(Some(Duration::from_secs(args.timeout)).filter(|timeout| !timeout.is_zero()))?;
     let start = args
         .enqueued_time
         .map_or(StartFrom::Latest, |ms| StartFrom::Since(Timestamp::from_millis(ms)));
     let reader = service.events().consumer_group(&args.consumer_group).start(start);
     let mut reader = reader.connect().await.map_err(|error| args.not_opened(error))?;
+    let mut watch = Watch::new(Some(Duration::from_secs(args.timeout)).filter(|timeout| !timeout.is_zero()))?;
     output::note(&starting(args.device_id.as_ref()));
     let outcome = args.print_events(&mut reader, &filter, &mut watch).await;
     reader.close().await;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
+
+use super::interrupt::Interrupt;
 
 /// Ends a wait at its deadline, and at SIGINT or SIGTERM, which then end the command in order.
 pub(crate) struct Watch {
-    interrupt: Signal,
-    terminate: Signal,
+    interrupt: Interrupt,
     limit: Option<Duration>,
     deadline: Option<Instant>,
 }
@@ -27,8 +27,7 @@ impl Watch {
     /// Counts from now; without a limit for ever.
     pub(crate) fn new(limit: Option<Duration>) -> std::io::Result<Self> {
         let mut watch = Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
+            interrupt: Interrupt::listen()?,
             limit,
             deadline: None,
         };
@@ -47,8 +46,7 @@ impl Watch {
         let deadline = self.deadline;
         tokio::select! {
             biased;
-            _ = self.interrupt.recv() => Seen::Stopped,
-            _ = self.terminate.recv() => Seen::Stopped,
+            () = self.interrupt.asked() => Seen::Stopped,
             result = result => Seen::Result(result),
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Seen::TimedOut,
         }
