@@ -14,6 +14,7 @@ mod connection_string;
 mod dev_hub;
 mod device;
 mod device_identity;
+mod device_proof;
 mod device_twin;
 mod dice;
 mod failure;

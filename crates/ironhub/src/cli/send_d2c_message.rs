@@ -1,19 +1,18 @@
 //! `ironhub device send-d2c-message`: telemetry in a device's name.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use ironhub_client::{ClientCertificate, ConnectionString, DeviceClient, RetryPolicy, Telemetry};
+use ironhub_client::{DeviceClient, RetryPolicy, Telemetry};
 use ironhub_model::limits::D2C_MESSAGE_BYTES_MAX;
-use ironhub_model::{DeviceId, IdentityId, ModuleId, SymmetricKey};
+use ironhub_model::{DeviceId, IdentityId, ModuleId};
 
+use super::device_proof::DeviceProof;
 use super::failure::Failure;
-use super::login::{Hub, Login};
+use super::login::Login;
 use super::message_body::{BodyForm, MessageBody};
 use super::property_list::PropertyList;
-use super::secret::Secret;
 use crate::output;
 
 /// Whoever sends one message wants to hear soon that there is no way to the hub.
@@ -52,39 +51,15 @@ pub(crate) struct SendD2cMessageArgs {
     #[arg(long, visible_alias = "dtmi", value_name = "DTMI")]
     model_id: Option<String>,
     #[command(flatten)]
-    proof: Proof,
+    proof: DeviceProof,
     #[command(flatten)]
     login: Login,
-}
-
-/// How the device proves itself, when not with the key that the registry knows.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Device authentication")]
-struct Proof {
-    /// The device's key, in place of the one that the registry knows
-    #[arg(long, visible_alias = "key", value_name = "KEY")]
-    symmetric_key: Option<Secret>,
-    /// The device's certificate chain in PEM
-    #[arg(
-        long,
-        visible_alias = "cp",
-        value_name = "FILE",
-        requires = "key_file_path",
-        conflicts_with = "symmetric_key"
-    )]
-    certificate_file_path: Option<PathBuf>,
-    /// The certificate's key in PEM
-    #[arg(long, visible_alias = "kp", value_name = "FILE", requires = "certificate_file_path")]
-    key_file_path: Option<PathBuf>,
 }
 
 pub(crate) async fn run(args: SendD2cMessageArgs) -> Result<(), Failure> {
     let message = args.message()?;
     let hub = args.login.hub()?;
-    let mut builder = hub.device_builder(args.connection(&hub).await?).retry(RETRY);
-    if let Some(certificate) = args.proof.certificate()? {
-        builder = builder.certificate(certificate);
-    }
+    let mut builder = args.proof.builder(&hub, &args.id()).await?.retry(RETRY);
     if let Some(model_id) = &args.model_id {
         builder = builder.model_id(model_id);
     }
@@ -128,37 +103,5 @@ impl SendD2cMessageArgs {
             Some(module) => IdentityId::module(device, module),
             None => IdentityId::device(device),
         }
-    }
-
-    async fn connection(&self, hub: &Hub) -> Result<ConnectionString, Failure> {
-        let by_certificate = self.proof.certificate_file_path.is_some();
-        let key = self.proof.key()?;
-        if !by_certificate && key.is_none() {
-            return hub.connection_of(&self.id()).await;
-        }
-        Ok(ConnectionString {
-            host_name: hub.connection.host_name.clone(),
-            gateway_host_name: None,
-            device_id: Some(self.device_id.clone()),
-            module_id: self.module_id.clone(),
-            policy: None,
-            key,
-            x509: by_certificate,
-        })
-    }
-}
-
-impl Proof {
-    fn key(&self) -> Result<Option<SymmetricKey>, Failure> {
-        let parse = |key: &Secret| SymmetricKey::parse(key.expose());
-        let key = self.symmetric_key.as_ref().map(parse).transpose();
-        key.map_err(|error| Failure::usage(format!("--symmetric-key: {error}")))
-    }
-
-    fn certificate(&self) -> Result<Option<ClientCertificate>, Failure> {
-        Ok(match (&self.certificate_file_path, &self.key_file_path) {
-            (Some(chain), Some(key)) => Some(ClientCertificate::from_files(chain, key)?),
-            _ => None,
-        })
     }
 }
