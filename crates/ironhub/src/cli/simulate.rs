@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use ironhub_client::{ConnectionString, DeviceClient, DeviceClientBuilder, Error, ServiceClient, Settlement};
+use ironhub_client::{DeviceClient, DeviceClientBuilder, Error, ServiceClient, Settlement};
 use ironhub_model::{DeviceId, IdentityId};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -20,6 +20,7 @@ use self::orders::{MessageForm, Orders};
 use self::template::Template;
 use self::totals::Totals;
 use super::authentication::{WhichKey, connection_string};
+use super::device_proof::DeviceProof;
 use super::failure::Failure;
 use super::fleet::{self, parse_prefix};
 use super::interrupt::Interrupt;
@@ -91,6 +92,8 @@ pub(crate) struct SimulateArgs {
     #[arg(long, short = 'o', value_enum, default_value = "table")]
     output: Output,
     #[command(flatten)]
+    proof: DeviceProof,
+    #[command(flatten)]
     login: Login,
 }
 
@@ -154,34 +157,39 @@ impl SimulateArgs {
     }
 
     async fn builders(&self, hub: &Hub) -> Result<Vec<DeviceClientBuilder>, Failure> {
-        let connections = self.connections(hub).await?;
-        let builders = connections.into_iter().map(|connection| {
-            let builder = hub.device_builder(connection);
-            match &self.model_id {
-                Some(model_id) => builder.model_id(model_id),
-                None => builder,
+        let builders = match &self.device_id {
+            Some(id) if self.proof.is_given() || hub.connection.device_id.is_some() => {
+                vec![self.proof.builder(hub, &IdentityId::device(id.clone())).await?]
             }
-        });
-        Ok(builders.collect())
+            None if self.proof.is_given() => {
+                let message = "a key or a certificate proves one device: name it by --device-id";
+                return Err(Failure::usage(message));
+            }
+            _ => self.registered(hub).await?,
+        };
+        let with_model = |builder: DeviceClientBuilder| match &self.model_id {
+            Some(model_id) => builder.model_id(model_id),
+            None => builder,
+        };
+        Ok(builders.into_iter().map(with_model).collect())
     }
 
-    async fn connections(&self, hub: &Hub) -> Result<Vec<ConnectionString>, Failure> {
+    /// With the keys that the registry knows.
+    async fn registered(&self, hub: &Hub) -> Result<Vec<DeviceClientBuilder>, Failure> {
         let ids = self.ids()?;
-        if let ([id], Some(_)) = (ids.as_slice(), &hub.connection.device_id) {
-            return Ok(vec![hub.connection_of(&IdentityId::device(id.clone())).await?]);
-        }
         let service = hub.service()?;
         let devices = if self.create {
             fleet::create(&service, &ids).await?
         } else {
             fleet::find(&service, &ids).await.map_err(or_create)?
         };
-        let connections = devices.into_iter().map(|device| {
+        let builders = devices.into_iter().map(|device| {
             let id = IdentityId::device(device.device_id);
             let host = &hub.connection.host_name;
-            connection_string(host, &id, &device.authentication, WhichKey::Primary)
+            let connection = connection_string(host, &id, &device.authentication, WhichKey::Primary)?;
+            Ok(hub.device_builder(connection))
         });
-        connections.collect()
+        builders.collect()
     }
 
     /// What the devices do, once for all of them.

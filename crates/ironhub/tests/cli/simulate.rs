@@ -196,6 +196,38 @@ async fn a_device_that_is_removed_ends_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_device_proves_itself_by_a_certificate_or_a_key_that_is_given() {
+    let stage = Stage::new().await;
+    let directory = stage.home.path("certificates");
+    std::fs::create_dir(&directory).unwrap();
+    let place = directory.display().to_string();
+    let create = [
+        "device-identity",
+        "create",
+        "-d",
+        "x",
+        "--am",
+        "x509_thumbprint",
+        "--output-dir",
+        &place,
+    ];
+    stage.json(&create);
+    let file = |name: &str| directory.join(name).display().to_string();
+    let once = ["device", "simulate", "--msg-count", "1", "-o", "json"];
+    let (certificate, key) = (file("x-cert.pem"), file("x-key.pem"));
+    let totals = stage.json(&[&once[..], &["-d", "x", "--cp", &certificate, "--kp", &key]].concat());
+    assert_eq!(totals["messagesAcknowledged"], 1, "{totals:#}");
+
+    let key =
+        stage.json(&["device-identity", "show", "-d", DEVICE])["authentication"]["symmetricKey"]["secondaryKey"].take();
+    let key = key.as_str().unwrap();
+    let totals = stage.json(&[&once[..], &["-d", DEVICE, "--symmetric-key", key]].concat());
+    assert_eq!(totals["messagesAcknowledged"], 1, "{totals:#}");
+    let wrong = stage.run(&[&once[..], &["-d", "x", "--key", key]].concat());
+    assert_eq!((wrong.code, wrong.stdout.as_str()), (3, ""), "{wrong}");
+}
+
+#[tokio::test]
 async fn a_simulation_that_cannot_be_says_why() {
     let stage = Stage::new().await;
     let simulate = ["device", "simulate", "-d"];
@@ -208,6 +240,12 @@ async fn a_simulation_that_cannot_be_says_why() {
     refuses("simulate-bad-property", 2, &[DEVICE, "--props", "a={b}"]);
     refuses("simulate-bad-reported", 2, &[DEVICE, "--irp", "[]"]);
     stage.refuses("simulate-nobody", 2, &["device", "simulate"]);
+    let key = "MDEyMzQ1Njc4OWFiY2RlZg==";
+    stage.refuses(
+        "simulate-many-one-key",
+        2,
+        &["device", "simulate", "--devices", "2", "--key", key],
+    );
     let wrong_key = format!("HostName=127.0.0.1;DeviceId={DEVICE};SharedAccessKey=MDEyMzQ1Njc4OWFiY2RlZg==");
     let (mqtt, ca) = (stage.port("mqtt"), stage.ca_file());
     let mut command = stage
