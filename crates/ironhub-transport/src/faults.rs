@@ -10,6 +10,7 @@ mod rule;
 pub(crate) use amqp::{BrokenLinks, Fate};
 pub use https::break_requests;
 pub(crate) use mqtt::break_packets;
+pub(crate) use rule::LinkEvent;
 pub use rule::{InvalidRule, Rule};
 
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use ironhub_model::limits::{AMQP_CLAIM_WAIT_MAX, AMQP_CLOSE_WAIT_MAX, STALL_MAX}
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::coop::consume_budget;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::AmqpService;
 use super::claims::Claims;
@@ -108,6 +108,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, P: Ports> Driver<S, P> {
     async fn turn(&mut self, drained: &mut Pin<&mut impl Future<Output = Instant>>) -> Result<(), End> {
         consume_budget().await;
         self.act()?;
+        if let Some(pause) = self.amqp.take_pause() {
+            return tokio::select! {
+                _ = drained.as_mut() => Err(End::Draining),
+                () = sleep(pause) => Ok(()),
+            };
+        }
         let deadline = self.check_deadlines(Instant::now())?;
         // A deadline that has moved away is looked up when the timer fires, since most never come.
         if deadline < self.timer.deadline() {
@@ -130,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, P: Ports> Driver<S, P> {
     }
 
     fn take_events(&mut self) -> Result<(), End> {
-        while let Some(event) = self.amqp.poll_event() {
+        while let Some(event) = self.amqp.next_event() {
             match event {
                 Event::Authenticate { credentials, .. } => {
                     self.login = Some(sasl::log_in(

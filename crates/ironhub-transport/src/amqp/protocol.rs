@@ -1,11 +1,12 @@
 //! The protocol of a connection, with fault rules between it and the nodes.
 
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
-use ironhub_amqp::connection::{Connection, Gone, LinkId, Outgoing, Receipt, SendError, Sent};
+use ironhub_amqp::connection::{Connection, Event, Gone, LinkId, Outgoing, Receipt, SendError, Sent};
 use ironhub_amqp::performative::DeliveryState;
 
-use crate::faults::{BrokenLinks, Fate, Faults};
+use crate::faults::{BrokenLinks, Fate, Faults, LinkEvent};
 
 /// A [`Connection`] whose sending and settling the rules can break; in all else it is that connection.
 pub(super) struct Protocol {
@@ -14,6 +15,10 @@ pub(super) struct Protocol {
     /// Messages that a rule had vanish: they count as accepted.
     vanished: Vec<Sent>,
     must_close: bool,
+    /// A rule has the connection wait so long before it does anything else.
+    pause: Option<Duration>,
+    /// What comes then.
+    held: Option<Event>,
 }
 
 impl Protocol {
@@ -23,7 +28,33 @@ impl Protocol {
             broken: BrokenLinks::new(faults),
             vanished: Vec::new(),
             must_close: false,
+            pause: None,
+            held: None,
         }
+    }
+
+    /// The next event; none while the connection has to wait.
+    pub(super) fn next_event(&mut self) -> Option<Event> {
+        if self.pause.is_some() {
+            return None;
+        }
+        let event = match self.held.take() {
+            Some(event) => return Some(event),
+            None => self.connection.poll_event()?,
+        };
+        if let Event::Delivery(delivery) = &event {
+            self.pause = self.broken.delay(LinkEvent::In, delivery.receipt.link());
+        }
+        if self.pause.is_none() {
+            return Some(event);
+        }
+        self.held = Some(event);
+        None
+    }
+
+    /// How long the connection has to wait now.
+    pub(super) fn take_pause(&mut self) -> Option<Duration> {
+        self.pause.take()
     }
 
     /// Sends a message; see [`Connection::send`].
@@ -36,6 +67,7 @@ impl Protocol {
         if self.broken.is_idle() || !self.connection.can_send(link) {
             return self.connection.send(link, outgoing, write);
         }
+        self.pause = self.pause.max(self.broken.delay(LinkEvent::Out, link));
         let mut payload = Vec::new();
         write(&mut payload);
         let fate = self.broken.handle_message(link, &mut payload);

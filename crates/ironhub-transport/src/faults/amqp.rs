@@ -1,6 +1,7 @@
 //! AMQP links under fault rules: what they ask for, what they carry, and what is said of it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use ironhub_amqp::connection::{Delivery, LinkId};
 use ironhub_amqp::message::{Section, SectionKind, Sections, annotations, write_application_properties, write_data};
@@ -67,6 +68,14 @@ impl BrokenLinks {
 
     pub(crate) fn forget(&mut self, link: LinkId) {
         self.addresses.remove(&link);
+    }
+
+    /// How much later a message comes, or goes out, on this link.
+    pub(crate) fn delay(&self, event: LinkEvent, link: LinkId) -> Option<Duration> {
+        match self.action(event, link) {
+            Some(Action::Delay(delay)) => Some(*delay),
+            _ => None,
+        }
     }
 
     /// A message has come.

@@ -31,7 +31,7 @@ pub(super) enum Target {
 
 /// What happens on an AMQP link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LinkEvent {
+pub(crate) enum LinkEvent {
     Attach,
     In,
     Out,
@@ -128,12 +128,12 @@ fn can_be(target: &Target, action: &Action) -> bool {
         Target::Link(LinkEvent::In, _) => {
             matches!(
                 action,
-                Action::Drop | Action::Duplicate | Action::Corrupt | Action::Close
+                Action::Drop | Action::Duplicate | Action::Corrupt | Action::Close | Action::Delay(_)
             )
         }
         Target::Link(LinkEvent::Out, _) => matches!(
             action,
-            Action::Drop | Action::Duplicate | Action::Corrupt | Action::Close | Action::Strip(_)
+            Action::Drop | Action::Duplicate | Action::Corrupt | Action::Close | Action::Delay(_) | Action::Strip(_)
         ),
         Target::Link(LinkEvent::Settle, _) => matches!(action, Action::Outcome(_)),
         Target::Link(LinkEvent::Status, _) => matches!(action, Action::Status(_)),
@@ -256,6 +256,9 @@ mod tests {
             )),
         );
         check("amqp:in:*:drop", Ok((link(LinkEvent::In, "*"), Action::Drop)));
+        let late = Action::Delay(Duration::from_millis(50));
+        check("amqp:in *:delay=50", Ok((link(LinkEvent::In, "*"), late.clone())));
+        check("amqp:out:d/*:delay=50", Ok((link(LinkEvent::Out, "d/*"), late)));
         check(
             "amqp:out *:strip=x",
             Ok((link(LinkEvent::Out, "*"), Action::Strip("x".into()))),
@@ -274,6 +277,8 @@ mod tests {
             "amqp:in *:refuse=x",
             "amqp:settle *:drop",
             "amqp:status $cbs:x",
+            "amqp:settle *:delay=1",
+            "amqp:in *:delay=x",
             "amqp:else *:drop",
             "mqtt:in:*:accepted",
             "x",

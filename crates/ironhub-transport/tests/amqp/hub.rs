@@ -14,6 +14,7 @@ use ironhub_storage_embedded::disk::MemoryDisk;
 use ironhub_storage_embedded::{LocalBus, Log, LogOptions, SqliteState};
 use ironhub_testkit::FakeClock;
 use ironhub_transport::amqp::AmqpService;
+use ironhub_transport::faults::Faults;
 use ironhub_transport::listener::{AdmissionLimits, Admissions, Drain, Listener, ListenerOptions, PeerPolicy};
 use tokio::task::JoinHandle;
 
@@ -69,15 +70,25 @@ pub(crate) fn policies() -> Vec<AccessPolicy> {
 
 /// Over the log that the hub runs on in production, on a disk in memory.
 pub(crate) async fn start() -> TestHub {
+    start_broken(&[]).await
+}
+
+/// The same under fault rules.
+pub(crate) async fn start_broken(rules: &[&str]) -> TestHub {
     let clock = FakeClock::default();
     let log_clock = clock.clone();
     let log_clock = Arc::new(move || log_clock.now());
     let options = LogOptions::new(2, log_clock, Box::new(|failure| panic!("{failure:?}"))).in_memory();
     let log = Log::open(Arc::new(MemoryDisk::default()), Path::new("/log"), options).unwrap();
-    start_over(log, clock).await
+    let rules = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+    start_with(log, clock, Faults::new(rules)).await
 }
 
 pub(crate) async fn start_over<L: EventLog>(log: L, clock: FakeClock) -> TestHub<L> {
+    start_with(log, clock, Faults::default()).await
+}
+
+async fn start_with<L: EventLog>(log: L, clock: FakeClock, faults: Faults) -> TestHub<L> {
     let parts = Parts {
         state: SqliteState::open_in_memory().unwrap(),
         log,
@@ -99,7 +110,7 @@ pub(crate) async fn start_over<L: EventLog>(log: L, clock: FakeClock) -> TestHub
     };
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), options).await.unwrap();
     let (address, drain) = (listener.address(), Drain::new());
-    let listener = tokio::spawn(listener.run(AmqpService::new(hub.clone()), drain.clone()));
+    let listener = tokio::spawn(listener.run(AmqpService::broken(hub.clone(), faults), drain.clone()));
     TestHub {
         hub,
         clock,

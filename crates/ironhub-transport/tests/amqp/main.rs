@@ -11,6 +11,7 @@ mod client;
 mod deadlines;
 mod device;
 mod events;
+mod faults;
 mod feedback;
 mod golden;
 mod hostile;
