@@ -22,6 +22,7 @@ mod json_pattern;
 mod last_words;
 mod links;
 mod management;
+mod many_devices;
 mod notation;
 mod tokens;
 mod transcripts;
