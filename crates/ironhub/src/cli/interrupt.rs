@@ -36,6 +36,12 @@ impl Interrupt {
         self.at_least(2).await;
     }
 
+    /// Returns once somebody asks from now on, however often it was asked before.
+    pub(crate) async fn again(&mut self) {
+        let before = *self.0.borrow();
+        self.at_least(before + 1).await;
+    }
+
     pub(crate) fn is_asked(&self) -> bool {
         *self.0.borrow() > 0
     }

@@ -204,6 +204,48 @@ async fn an_interrupted_measurement_tells_what_it_saw_and_cleans_up() {
 }
 
 #[tokio::test]
+async fn a_hub_that_goes_away_fails_what_is_under_way() {
+    let mut stage = Stage::new().await;
+    let arguments = [
+        "bench",
+        "twin",
+        "--operation",
+        "show",
+        "--connections",
+        "1",
+        "--warm-up",
+        "0",
+        "--duration",
+        "5",
+        "-o",
+        "json",
+    ];
+    let child = stage
+        .home
+        .command(&arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until("registered", async || !stage.devices("bench-").await.is_empty()).await;
+    stage.hub.kill();
+    let output = child.wait_with_output().unwrap();
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert!(notes.contains("note: of the devices bench-"), "{notes}");
+    assert!(
+        notes.contains("1 could not be removed: cannot reach 127.0.0.1"),
+        "{notes}"
+    );
+    if output.status.code() == Some(0) {
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(report["errors"].as_u64().unwrap() > 0, "{report:#}");
+        assert!(report["firstError"].is_string(), "{report:#}");
+    } else {
+        assert_eq!(output.status.code(), Some(4), "nothing was answered before: {notes}");
+    }
+}
+
+#[tokio::test]
 async fn a_measurement_that_cannot_be_says_why() {
     let mut stage = Stage::new().await;
     let (https, ca) = (stage.port("https"), stage.ca_file());

@@ -26,7 +26,7 @@ pub(super) async fn run<B: Benchmark>(bench: B) -> Result<(), Failure> {
         measured = measure(&bench, &mut stage, interrupt.clone()) => measured,
         () = interrupt.insisted() => Err(Failure::failed("interrupted")),
     };
-    stage.clear().await;
+    stage.clear(interrupt).await;
     let report = measured?;
     report::print(&report, common.output, B::OPERATIONS)
 }

@@ -10,6 +10,7 @@ use crate::cli::authentication::{WhichKey, connection_string};
 use crate::cli::dice::Dice;
 use crate::cli::failure::Failure;
 use crate::cli::fleet;
+use crate::cli::interrupt::Interrupt;
 use crate::cli::login::Hub;
 use crate::cli::progress::Progress;
 
@@ -88,19 +89,22 @@ impl Stage {
         Ok(fleet::side_by_side(fleet::CONNECTING_MAX, connecting).await?)
     }
 
-    /// Removes the devices; what cannot be removed is told.
-    pub(super) async fn clear(&self) {
-        if self.ids.is_empty() {
+    /// Removes the devices; what may be left is told. Whoever asks to end once more need not wait.
+    pub(super) async fn clear(&self, mut interrupt: Interrupt) {
+        let (prefix, count) = (&self.prefix, self.ids.len());
+        if count == 0 {
             return;
         }
-        self.progress.show(&format!("removing {} devices", self.ids.len()));
-        let left = fleet::remove(&self.service, &self.ids).await;
+        self.progress.show(&format!("removing {count} devices"));
+        let left = tokio::select! {
+            left = fleet::remove(&self.service, &self.ids) => {
+                left.map(|(count, error)| format!("of the devices {prefix}… {count} could not be removed: {error}"))
+            }
+            () = interrupt.again() => Some(format!("devices {prefix}… may be left: interrupted")),
+        };
         self.progress.clear();
-        if let Some((count, error)) = left {
-            let prefix = &self.prefix;
-            self.progress.note(&format!(
-                "note: {count} devices {prefix}… could not be removed: {error}"
-            ));
+        if let Some(left) = left {
+            self.progress.note(&format!("note: {left}"));
         }
     }
 }
