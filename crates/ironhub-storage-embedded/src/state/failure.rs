@@ -30,13 +30,20 @@ impl Failure {
     pub(crate) fn of_write(error: &rusqlite::Error, directory: Option<&Path>) -> Self {
         let reason = error.to_string();
         match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Passing(reason),
-            Some(ErrorCode::SystemIoFailure) if is_room(error) && directory.is_some_and(has_no_room) => {
-                Self::Passing(reason)
-            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Passing(reason),
+            _ if is_for_want_of_space(error, directory) => Self::Passing(reason),
             Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => Self::Disk(reason),
             _ => Self::Damaged(reason),
         }
+    }
+}
+
+/// Did it fail because there is no space left? `directory` as for [`Failure::of_write`].
+pub(crate) fn is_for_want_of_space(error: &rusqlite::Error, directory: Option<&Path>) -> bool {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => true,
+        Some(ErrorCode::SystemIoFailure) => is_room(error) && directory.is_some_and(has_no_room),
+        _ => false,
     }
 }
 

@@ -8,13 +8,13 @@ use std::thread;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
-use super::connection;
 use super::health::Health;
 use super::queue::JobQueue;
 use super::reader::Readers;
 use super::sequence::Sequence;
 use super::writer::Writer;
 use super::{QUEUE_BYTES_MAX, SqliteState};
+use super::{connection, failure};
 use crate::meta::{DataDir, MetaError};
 use crate::seal::Seal;
 
@@ -44,6 +44,14 @@ pub enum StateOpenError {
     /// The database cannot be read, or is none.
     #[error("cannot open the state in {path}: {source}", path = .path.display())]
     Sqlite {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// There is no room on the disk for what an open database needs.
+    #[error("there is no space to open the state in {path} ({source}): make room, then start again", path = .path.display())]
+    NoSpace {
         /// The database.
         path: PathBuf,
         /// What SQLite says.
@@ -88,6 +96,17 @@ pub enum StateOpenError {
     System(String),
 }
 
+impl StateOpenError {
+    fn at(path: &Path, directory: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        if failure::is_for_want_of_space(&source, Some(directory)) {
+            Self::NoSpace { path, source }
+        } else {
+            Self::Sqlite { path, source }
+        }
+    }
+}
+
 impl Default for StateOptions {
     /// No limit, and nobody to tell of a failure but the log.
     fn default() -> Self {
@@ -102,10 +121,7 @@ pub(super) fn in_directory(directory: &DataDir, options: &StateOptions) -> Resul
     let path = directory.path().join(FILE_NAME);
     let seal = Seal::load(directory, path.exists())?;
     directory.create_file(FILE_NAME)?;
-    let failed = |source| StateOpenError::Sqlite {
-        path: path.clone(),
-        source,
-    };
+    let failed = |source| StateOpenError::at(&path, directory.path(), source);
     let mut writer = connection::open_writer(&path).map_err(failed)?;
     match connection::format(&writer).map_err(failed)? {
         None => connection::create_tables(&writer, &seal.proof()?).map_err(failed)?,

@@ -1,8 +1,9 @@
 //! Disks that are full, and disks that fail: the real program on a real file system.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -74,7 +75,10 @@ impl SmallDisk {
 
     /// Takes all the room there is.
     fn fill(&self) {
-        let mut file = File::create(self.filler()).unwrap();
+        // A hub refuses a directory with files that others can read.
+        let mut private = OpenOptions::new();
+        private.write(true).create(true).mode(0o600);
+        let mut file = private.open(self.filler()).unwrap();
         let error = loop {
             if let Err(error) = file.write_all(&[0; 4096]) {
                 break error;
@@ -220,6 +224,14 @@ pub(crate) async fn check_full() {
     assert_eq!(messages(&mut caller).await, 45);
     assert_eq!(tag_now(&mut caller).await, 2);
     process.kill();
+
+    disk.fill();
+    let (status, log) = home.start_in_vain().await;
+    assert_eq!(
+        (status.code(), count(&log, "error: there is no space to open the state")),
+        (Some(1), 1),
+        "{log}"
+    );
 }
 
 /// A broken disk for hubs, which breaks on request.

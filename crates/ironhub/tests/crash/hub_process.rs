@@ -109,6 +109,13 @@ impl Home {
         HubProcess { process, hub }
     }
 
+    /// Starts a hub that cannot run. Returns how it ends, and what it wrote to its log.
+    pub(crate) async fn start_in_vain(&mut self) -> (ExitStatus, String) {
+        let mut process = self.spawn();
+        let status = ended(&mut process).await;
+        (status, process.log())
+    }
+
     fn spawn(&mut self) -> ironhub_testkit::HubProcess {
         let mut words = self.within.iter().cloned();
         let mut command = match words.next() {
@@ -139,19 +146,19 @@ impl HubProcess {
     /// Asks the hub to stop in good order.
     pub(crate) async fn stop(mut self) -> ExitStatus {
         self.process.signal("TERM");
-        self.ended().await
+        ended(&mut self.process).await
     }
 
     /// The hub ends by itself. Returns how, and what it wrote to its log.
     pub(crate) async fn end(mut self) -> (ExitStatus, String) {
-        let status = self.ended().await;
+        let status = ended(&mut self.process).await;
         (status, self.process.log())
     }
+}
 
-    async fn ended(&mut self) -> ExitStatus {
-        let ended = timeout(STOP_MAX, self.process.ended()).await;
-        ended.expect("the hub does not stop")
-    }
+async fn ended(process: &mut ironhub_testkit::HubProcess) -> ExitStatus {
+    let ended = timeout(STOP_MAX, process.ended()).await;
+    ended.expect("the hub does not stop")
 }
 
 impl Hub {
