@@ -39,6 +39,8 @@ WORKERS = 12
 
 # A case that runs longer is given up.
 WATCHDOG_S = 90
+# Characters of a value in a failure.
+SHOWN_MAX = 2000
 
 _cases = []
 
@@ -67,7 +69,13 @@ def case(name, columns=DEVICE, restart=None, is_slow=False):
 
 def equal(found, expected, what="value"):
     if found != expected:
-        raise AssertionError(f"{what}: {found!r} instead of {expected!r}")
+        raise AssertionError(f"{what}: {shown(found)} instead of {shown(expected)}")
+
+
+def shown(value):
+    """A value for people, with its middle left out when it is long."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX // 2]} … {text[-SHOWN_MAX // 2 :]}"
 
 
 def refused(call, error, what="the call"):

@@ -50,8 +50,7 @@ class Reading:
     def __init__(self, c, client, device, source="Telemetry", batch_max=300, is_checkpointed=False, **position):
         self.client = client
         self.events, self.batches, self.errors = Inbox("event"), Inbox("batch"), Inbox("error")
-        # Of all events, by partition.
-        self.sequence_numbers = defaultdict(list)
+        self._sequence_numbers = defaultdict(list)
         self._device, self._source = device, source
         self._is_checkpointed = is_checkpointed
         handlers = {"on_error": lambda partition, error: self.errors.put(error)}
@@ -65,13 +64,17 @@ class Reading:
         self._thread.start()
         c.at_end(self.close)
 
+    def sequence_numbers(self, partition):
+        """Those of all events of a partition so far; more may come while they are looked at."""
+        return list(self._sequence_numbers[str(partition)])
+
     def close(self):
         """Returns when its links are closed, too."""
         self.client.close()
         self._thread.join(10)
 
     def _receive(self, partition, event):
-        self.sequence_numbers[partition.partition_id].append(event.sequence_number)
+        self._sequence_numbers[partition.partition_id].append(event.sequence_number)
         if self._is_wanted(event):
             event.last_enqueued = partition.last_enqueued_event_properties
             self.events.put(event)
