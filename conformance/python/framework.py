@@ -38,7 +38,7 @@ PROTON_EVENTS, PROTON_C2D, PROTON_DEVICE = "proton-events", "proton-c2d", "proto
 WORKERS = 12
 
 # A case that runs longer is given up.
-WATCHDOG_S = 90
+WATCHDOG_S = 270
 # Characters of a value in a failure.
 SHOWN_MAX = 2000
 
