@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 
-use ironhub_hub::ports::{Bounds, Completion, EventLog, LogError, LogRecord, Retention, Start, SubmitError, Watermark};
+use ironhub_hub::ports::{Bounds, Completion, EventLog, LogError, LogRecord, Retention, Start, SubmitError};
 use ironhub_model::{PartitionId, SequenceNumber};
 use parking_lot::Mutex;
 
@@ -118,13 +118,6 @@ impl Log {
             sealed_bytes,
             unsealed_segments: layout.segments.len() as u64,
         }
-    }
-
-    /// The watermark of a partition's completions, for who waits for many of them.
-    pub fn watermark(&self, partition: PartitionId) -> Option<Arc<Watermark>> {
-        let inner = &self.handle.inner;
-        let (shard, _) = inner.place(partition)?;
-        inner.inboxes.get(shard).map(|inbox| Arc::clone(inbox.watermark()))
     }
 
     fn partition(&self, partition: PartitionId) -> Result<&Partition, LogError> {
