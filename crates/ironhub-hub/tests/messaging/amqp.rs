@@ -31,15 +31,8 @@ async fn send(hub: &TestHub, names: &[&str]) {
     for name in names {
         let message = C2dMessage {
             message_id: Some((*name).into()),
-            correlation_id: None,
-            user_id: None,
             to: "/devices/d/messages/devicebound".into(),
-            content_type: None,
-            content_encoding: None,
-            ack: None,
-            expires_at: None,
-            properties: Vec::new(),
-            body: Vec::new(),
+            ..C2dMessage::default()
         };
         hub.c2d.send(&device("d"), message).await.unwrap();
     }

@@ -13,15 +13,10 @@ const LOCK: Duration = Duration::from_mins(1);
 fn message(name: &str, ack: AckRequest) -> C2dMessage {
     C2dMessage {
         message_id: Some(name.into()),
-        correlation_id: None,
-        user_id: None,
         to: "/devices/d/messages/devicebound".into(),
-        content_type: None,
-        content_encoding: None,
         ack: Some(ack),
-        expires_at: None,
-        properties: Vec::new(),
         body: name.into(),
+        ..C2dMessage::default()
     }
 }
 

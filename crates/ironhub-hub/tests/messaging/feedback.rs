@@ -14,15 +14,9 @@ async fn report(hub: &TestHub, caller: &DevicePrincipal, names: &[&str]) {
     for name in names {
         let message = C2dMessage {
             message_id: Some((*name).into()),
-            correlation_id: None,
-            user_id: None,
             to: "/devices/d/messages/devicebound".into(),
-            content_type: None,
-            content_encoding: None,
             ack: Some(AckRequest::Full),
-            expires_at: None,
-            properties: Vec::new(),
-            body: Vec::new(),
+            ..C2dMessage::default()
         };
         hub.c2d.send(&device("d"), message).await.unwrap();
         let delivery = hub.c2d.receive(caller, LOCK).await.unwrap().unwrap();

@@ -89,7 +89,7 @@ impl Client {
         error.condition.into_owned()
     }
 
-    async fn delivery(&mut self) -> Delivery {
+    pub(crate) async fn delivery(&mut self) -> Delivery {
         self.until(|event| match event {
             Event::Delivery(delivery) => Some(delivery),
             _ => None,
@@ -157,5 +157,21 @@ impl Client {
             let count = self.stream.read_buf(&mut bytes).await.unwrap();
             assert!(count > 0, "the connection lives");
         }
+    }
+
+    /// The next outcome that the hub confirms: of which delivery, and `accepted` or the condition of its refusal.
+    pub(crate) async fn confirmed(&mut self) -> (u32, String) {
+        let heard = self
+            .hear(|performative| match performative {
+                Performative::Disposition(said) if said.role == Role::Sender && said.settled => Some(said),
+                _ => None,
+            })
+            .await;
+        let outcome = match heard.state {
+            Some(DeliveryState::Accepted) => "accepted".to_owned(),
+            Some(DeliveryState::Rejected(Some(error))) => error.condition.into_owned(),
+            other => panic!("{other:?}"),
+        };
+        (heard.first, outcome)
     }
 }

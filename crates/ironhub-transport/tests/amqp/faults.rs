@@ -30,16 +30,9 @@ async fn receiving(hub: &TestHub) -> Client {
     client.amqp.grant(receiver, 1).unwrap();
     client.flush().await;
     let message = C2dMessage {
-        message_id: None,
-        correlation_id: None,
-        user_id: None,
         to: "/devices/d.1/messages/devicebound".into(),
-        content_type: None,
-        content_encoding: None,
-        ack: None,
-        expires_at: None,
-        properties: Vec::new(),
         body: b"hello".to_vec(),
+        ..C2dMessage::default()
     };
     hub.hub.c2d.send(&device_id(), message).await.unwrap();
     client

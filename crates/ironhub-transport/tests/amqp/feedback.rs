@@ -17,15 +17,9 @@ use crate::hub::{DEVICE, HOST, TestHub, device_id, start};
 async fn report(hub: &TestHub, message_id: &str) {
     let message = C2dMessage {
         message_id: Some(message_id.into()),
-        correlation_id: None,
-        user_id: None,
         to: "/devices/d.1/messages/devicebound".into(),
-        content_type: None,
-        content_encoding: None,
         ack: Some(AckRequest::Full),
-        expires_at: None,
-        properties: Vec::new(),
-        body: Vec::new(),
+        ..C2dMessage::default()
     };
     hub.hub.c2d.send(&device_id(), message).await.unwrap();
     let id = IdentityId::parse(DEVICE).unwrap();
@@ -160,18 +154,7 @@ async fn outcomes_are_confirmed_and_lost_locks_are_told() {
             state: Some(DeliveryState::Accepted),
         };
         client.say(&Performative::Disposition(disposition), b"").await;
-        let heard = client
-            .hear(|performative| match performative {
-                Performative::Disposition(said) if said.role == Role::Sender && said.settled => Some(said),
-                _ => None,
-            })
-            .await;
-        let outcome = match heard.state {
-            Some(DeliveryState::Accepted) => "accepted".into(),
-            Some(DeliveryState::Rejected(Some(error))) => error.condition,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!((heard.first, &*outcome), (first, expected));
+        assert_eq!(client.confirmed().await, (first, expected.to_owned()));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ironhub_amqp::connection::{Event, LinkId};
+use ironhub_amqp::connection::LinkId;
 use ironhub_amqp::performative::DeliveryState;
 use ironhub_model::{AckRequest, C2dMessage, FeedbackStatus, IdentityId};
 use tokio::io::AsyncWriteExt;
@@ -24,12 +24,7 @@ const WAYS: [Leaving; 4] = [Leaving::Close, Leaving::End, Leaving::Detach, Leavi
 /// Settles the next message, goes, and waits until the hub has done all that was asked of it.
 async fn settle_and_leave(hub: &TestHub, mut client: Client, link: LinkId, (state, way): (DeliveryState, Leaving)) {
     client.amqp.grant(link, 10).unwrap();
-    let delivery = client
-        .until(|event| match event {
-            Event::Delivery(delivery) => Some(delivery),
-            _ => None,
-        })
-        .await;
+    let delivery = client.delivery().await;
     client.amqp.settle(delivery.receipt, state).unwrap();
     match way {
         Leaving::Close => client.amqp.close(None),
@@ -46,15 +41,9 @@ async fn settle_and_leave(hub: &TestHub, mut client: Client, link: LinkId, (stat
 async fn message(hub: &TestHub) {
     let message = C2dMessage {
         message_id: Some("m-1".into()),
-        correlation_id: None,
-        user_id: None,
         to: "/devices/d.1/messages/devicebound".into(),
-        content_type: None,
-        content_encoding: None,
         ack: Some(AckRequest::Full),
-        expires_at: None,
-        properties: Vec::new(),
-        body: Vec::new(),
+        ..C2dMessage::default()
     };
     hub.hub.c2d.send(&device_id(), message).await.unwrap();
 }

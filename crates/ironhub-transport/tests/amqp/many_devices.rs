@@ -31,16 +31,9 @@ fn devices() -> Vec<DeviceId> {
 
 fn c2d(device: &DeviceId) -> C2dMessage {
     C2dMessage {
-        message_id: None,
-        correlation_id: None,
-        user_id: None,
         to: format!("/devices/{device}/messages/devicebound"),
-        content_type: None,
-        content_encoding: None,
-        ack: None,
-        expires_at: None,
-        properties: Vec::new(),
         body: format!("for {device}").into_bytes(),
+        ..C2dMessage::default()
     }
 }
 

@@ -282,14 +282,11 @@ fn c2d(message: &Value) -> C2dMessage {
     let text = |name: &str| message[name].as_str().map(str::to_owned);
     C2dMessage {
         message_id: text("messageId"),
-        correlation_id: None,
-        user_id: None,
         to: format!("/devices/{DEVICE}/messages/devicebound"),
         content_type: text("contentType"),
-        content_encoding: None,
         ack: text("ack").and_then(|ack| AckRequest::parse(&ack)),
-        expires_at: None,
         properties: vec![("colour".into(), "red".into())],
         body: text("body").unwrap().into_bytes(),
+        ..C2dMessage::default()
     }
 }

@@ -165,15 +165,8 @@ impl<L: EventLog> Replay<L> {
 
 pub(crate) fn c2d_message(body: &str) -> C2dMessage {
     C2dMessage {
-        message_id: None,
-        correlation_id: None,
-        user_id: None,
         to: format!("/devices/{DEVICE}/messages/devicebound"),
-        content_type: None,
-        content_encoding: None,
-        ack: None,
-        expires_at: None,
-        properties: Vec::new(),
         body: body.into(),
+        ..C2dMessage::default()
     }
 }

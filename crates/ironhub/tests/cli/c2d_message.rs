@@ -142,16 +142,8 @@ async fn what_cannot_be_sent_is_told() {
     let mut sender = stage.service().c2d_sender();
     for _ in 0..C2D_QUEUE_MESSAGES_MAX {
         let message = C2dMessage {
-            message_id: None,
-            correlation_id: None,
-            user_id: None,
             to: String::new(),
-            content_type: None,
-            content_encoding: None,
-            ack: None,
-            expires_at: None,
-            properties: Vec::new(),
-            body: Vec::new(),
+            ..C2dMessage::default()
         };
         sender.send(&DeviceId::parse(DEVICE).unwrap(), message).await.unwrap();
     }

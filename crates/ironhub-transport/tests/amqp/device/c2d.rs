@@ -14,15 +14,10 @@ async fn send(hub: &TestHub, names: &[&str]) {
     for name in names {
         let message = C2dMessage {
             message_id: Some((*name).into()),
-            correlation_id: None,
-            user_id: None,
             to: address("messages/devicebound"),
-            content_type: None,
-            content_encoding: None,
             ack: Some(AckRequest::Full),
-            expires_at: None,
-            properties: Vec::new(),
             body: (*name).into(),
+            ..C2dMessage::default()
         };
         hub.hub.c2d.send(&device_id(), message).await.unwrap();
     }
@@ -154,18 +149,7 @@ async fn outcomes_are_confirmed_and_lost_locks_are_told() {
     // 0 was the answer to the token.
     for (id, expected) in [(1, "accepted"), (2, "com.microsoft:message-lock-lost")] {
         client.say(&Performative::Disposition(unsettled(id)), b"").await;
-        let heard = client
-            .hear(|performative| match performative {
-                Performative::Disposition(said) if said.role == Role::Sender && said.settled => Some(said),
-                _ => None,
-            })
-            .await;
-        let outcome = match heard.state {
-            Some(DeliveryState::Accepted) => "accepted".into(),
-            Some(DeliveryState::Rejected(Some(error))) => error.condition,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!((heard.first, &*outcome), (id, expected));
+        assert_eq!(client.confirmed().await, (id, expected.to_owned()));
         hub.hub.c2d.purge(&device_id()).await.unwrap();
     }
 }

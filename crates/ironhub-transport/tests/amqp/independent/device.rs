@@ -25,15 +25,12 @@ async fn messages_are_released_rejected_and_accepted() {
     for id in ["a", "b"] {
         let message = C2dMessage {
             message_id: Some(id.into()),
-            correlation_id: None,
-            user_id: None,
             to: address("messages/devicebound"),
             content_type: Some("text/plain".into()),
-            content_encoding: None,
             ack: Some(AckRequest::Full),
-            expires_at: None,
             properties: vec![("colour".into(), "red".into())],
             body: id.into(),
+            ..C2dMessage::default()
         };
         hub.hub.c2d.send(&device_id(), message).await.unwrap();
     }
