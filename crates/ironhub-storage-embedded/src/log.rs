@@ -23,6 +23,7 @@ use parking_lot::Mutex;
 
 mod announcer;
 mod answer;
+mod background;
 mod block;
 mod committer;
 mod frame;

@@ -132,6 +132,11 @@ impl FaultDisk {
         self.shared.world.lock().bytes_read
     }
 
+    /// The most bytes that a file whose path contains `part` ever held un-synced, in whole sectors.
+    pub fn unsynced_bytes_max(&self, part: &str) -> usize {
+        self.shared.world.lock().unsynced_bytes_max(part)
+    }
+
     /// Ends the life of every handle and lock, and decides what of the un-synced is there afterwards. Faults are
     /// healed: the disk is then as a restarted process finds it.
     pub fn lose_power(&self, loss: PowerLoss) {

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::background::Background;
 use super::frame;
 use super::inner::{Halt, Inner, SealState};
 use super::journal::{JOURNAL_HEADER_BYTES, Segment};
+use super::limits::BACKGROUND_STEP_BYTES;
 use super::retention;
 use super::run::Records;
 use super::scan::{Frame, FrameReader, Scan};
@@ -154,6 +156,7 @@ impl Attempt<'_> {
         let (segment, end) = (self.segment, self.segment.end());
         let start = JOURNAL_HEADER_BYTES as u64;
         let mut frames = FrameReader::new(&*segment.file, segment.header.salt, start, end, PIECE_BYTES);
+        let (mut background, mut step_end) = (Background::begin(self.inner), start + BACKGROUND_STEP_BYTES);
         while frames.offset() < end {
             if self.inner.seal.state.lock().closing {
                 self.abandon();
@@ -161,6 +164,10 @@ impl Attempt<'_> {
             }
             let damaged = |reason: String| Failure::Halt(Halt::fatal("read", &segment.path, &reason));
             let at = frames.offset();
+            if at >= step_end {
+                background.rest();
+                step_end = at + BACKGROUND_STEP_BYTES;
+            }
             match frames.next() {
                 Ok(Scan::Frame(frame)) => self.push(&frame, finished)?,
                 Ok(Scan::NoFrame(why)) => return Err(damaged(format!("no frame at byte {at}: {why:?}"))),

@@ -4,12 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::background::Background;
 use super::inner::{Halt, Inner};
 use super::journal::{Base, JournalHeader, Segment, journal_path};
+use super::limits::BACKGROUND_STEP_BYTES;
 use crate::disk::{OpenMode, write_all_at};
-
-/// Zeros are written, and synced, in steps of this size: a commit must not wait for all of it.
-const ZERO_STEP_BYTES: u64 = 4 * 1024 * 1024;
 
 impl Inner {
     /// Makes the next segment of a shard and adds it to the layout. It is durable, and has its name, before this
@@ -69,15 +68,16 @@ impl Inner {
     /// `false` when the log is closed before it is done.
     fn make_spare(&self, temporary: &std::path::Path, path: &std::path::Path) -> std::io::Result<bool> {
         let file = self.disk.open(temporary, OpenMode::Create)?;
-        let mut at = 0;
+        let (mut at, mut background) = (0, Background::begin(self));
         while at < self.settings.segment_bytes {
             if self.seal.state.lock().closing {
                 return Ok(false);
             }
-            let to = (at + ZERO_STEP_BYTES).min(self.settings.segment_bytes);
+            let to = (at + BACKGROUND_STEP_BYTES).min(self.settings.segment_bytes);
             file.zero(at, to)?;
             file.sync()?;
             at = to;
+            background.rest();
         }
         self.disk.rename(temporary, path)?;
         self.disk.sync_dir(&self.dir)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ironhub_hub::ports::{Bounds, EventLog, LogError, Start, SubmitError};
 use ironhub_model::{PartitionId, SequenceNumber, Timestamp};
 use ironhub_storage_embedded::disk::{Disk, MemoryDisk, RealDisk};
+use ironhub_storage_embedded::log::limits::BACKGROUND_STEP_BYTES;
 use ironhub_storage_embedded::log::{Log, LogHealth, OpenError};
 
 use crate::harness::{Bench, append, event, parse, read_all, submit, until};
@@ -204,4 +205,34 @@ async fn a_directory_is_opened_once_and_keeps_its_partitions() {
     let refused = other.try_open().unwrap_err();
     assert_eq!(refused, OpenError::Partitions { stored: 2, wanted: 3 });
     assert!(bench.try_open().is_ok());
+}
+
+#[tokio::test]
+async fn work_behind_the_commits_syncs_in_steps() {
+    let bench = Bench {
+        segment_bytes: 8 * BACKGROUND_STEP_BYTES,
+        zero_ahead: true,
+        ..Bench::default()
+    };
+    let log = bench.open();
+    // Noise, so that sealed blocks are as large as what is in them (the generator of Numerical Recipes).
+    let mut state = 1_u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    let mut is_prepared = false;
+    while log.stats().sealed_files == 0 {
+        let event: Vec<u8> = (0..100_000).map(|_| noise()).collect();
+        append(&log, 0, &event).await;
+        if !is_prepared && log.stats().bytes > 3 * BACKGROUND_STEP_BYTES {
+            until(|| bench.names("spare").len() == 1 && bench.names(".tmp").is_empty()).await;
+            is_prepared = true;
+            let step = usize::try_from(BACKGROUND_STEP_BYTES).unwrap();
+            assert_eq!(bench.disk.unsynced_bytes_max("spare"), step);
+        }
+    }
+    let steps = bench.disk.unsynced_bytes_max(".sealed") as u64;
+    assert!(steps < 2 * BACKGROUND_STEP_BYTES, "{steps}");
+    assert!(log.stats().sealed_bytes > 6 * BACKGROUND_STEP_BYTES);
 }

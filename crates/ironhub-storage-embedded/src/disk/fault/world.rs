@@ -39,6 +39,8 @@ struct Node {
     live: Vec<u8>,
     durable: Vec<u8>,
     dirty: SectorSet,
+    /// The most sectors that were ever dirty at a time.
+    dirty_max: usize,
 }
 
 #[derive(Debug)]
@@ -185,7 +187,20 @@ impl World {
         }
         node.dirty
             .extend(start / SECTOR_BYTES..(start + take).div_ceil(SECTOR_BYTES));
+        node.dirty_max = node.dirty_max.max(node.dirty.len());
         Ok(take)
+    }
+
+    pub(super) fn unsynced_bytes_max(&self, part: &str) -> usize {
+        let named = self
+            .names
+            .iter()
+            .filter(|(path, _)| path.to_string_lossy().contains(part));
+        let nodes = named.filter_map(|(_, id)| self.nodes.get(id));
+        nodes
+            .map(|node| node.dirty_max * SECTOR_BYTES)
+            .max()
+            .unwrap_or_default()
     }
 
     fn room(&self) -> u64 {

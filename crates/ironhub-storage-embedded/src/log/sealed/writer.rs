@@ -10,6 +10,7 @@ use super::{SealedFile, partition_dir, sealed_path};
 use crate::disk::{Disk, DiskFile, OpenMode, write_all_at};
 use crate::log::block::BlockBuilder;
 use crate::log::index::{self, Entry, Footer, SEALED_MAGIC};
+use crate::log::limits::BACKGROUND_STEP_BYTES;
 
 /// Blocks are written when so much has gathered.
 const WRITE_BYTES: usize = 256 * 1024;
@@ -25,6 +26,7 @@ pub(crate) struct SealedWriter {
     entries: Vec<Entry>,
     pending: Vec<u8>,
     written: u64,
+    synced: u64,
     next: u64,
     last_enqueued_at: Timestamp,
 }
@@ -55,6 +57,7 @@ impl SealedWriter {
             entries: Vec::new(),
             pending: SEALED_MAGIC.to_vec(),
             written: 0,
+            synced: 0,
             next: base,
             last_enqueued_at: Timestamp::UNIX_EPOCH,
         })
@@ -100,7 +103,17 @@ impl SealedWriter {
             .map_err(|error| SealError::Io(self.path.clone(), error))?;
         self.written += self.pending.len() as u64;
         self.pending.clear();
+        if self.written - self.synced >= BACKGROUND_STEP_BYTES {
+            self.sync()?;
+        }
         Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), SealError> {
+        self.synced = self.written;
+        self.file
+            .sync()
+            .map_err(|error| SealError::Sync(self.path.clone(), error))
     }
 
     /// Writes the rest, makes the file durable and gives it its name. There must be at least one event.
@@ -112,9 +125,7 @@ impl SealedWriter {
         self.pending.extend_from_slice(&index::encode(&self.entries));
         self.pending.extend_from_slice(&footer.encode());
         self.write()?;
-        self.file
-            .sync()
-            .map_err(|error| SealError::Sync(self.path.clone(), error))?;
+        self.sync()?;
         let path = sealed_path(&self.dir, footer.base, footer.next, footer.last_enqueued_at);
         disk.rename(&self.path, &path)
             .map_err(|error| SealError::Io(self.path.clone(), error))?;
