@@ -11,11 +11,14 @@ mod host;
 mod ingest;
 mod latency;
 mod load;
+mod machine;
 mod method;
+mod processors;
 mod recorder;
 mod report;
 mod run;
 mod stage;
+mod timer;
 mod twin;
 
 use std::num::NonZeroU64;

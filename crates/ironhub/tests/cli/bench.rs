@@ -120,13 +120,16 @@ async fn a_report_has_the_documented_members() {
     ];
     let report = stage.measures(&[&["ingest"][..], &timed].concat()).await;
     let all = "name version startedAt hub host parameters warmUpSeconds durationSeconds interrupted operations \
-               ratePerSecond latencyUs late errors generatorCpu hubCpu";
+               ratePerSecond latencyUs late errors generatorCpu hubCpu machine";
     assert_eq!(members(&report).join(" "), all);
     assert_eq!(
         members(&report["parameters"]),
         ["connections", "inFlight", "sizeBytes", "rate"]
     );
     assert_eq!(members(&report["hubCpu"]), ["cores", "perOperationUs"]);
+    let machine = &report["machine"];
+    assert_eq!(members(machine), ["busyCores", "stolenCores", "timerLateUs"]);
+    assert_eq!(members(&machine["timerLateUs"]), ["p50", "p99", "max"]);
     assert_eq!(
         (
             &report["durationSeconds"],
@@ -146,6 +149,7 @@ async fn a_report_has_the_documented_members() {
     for part in [
         "twin: 3 operations in ",
         "\nlatency     p50 ",
+        "\nmachine     ",
         "\nparameters  operation report, connections 1",
     ] {
         assert!(people.stdout.contains(part), "{people}");
@@ -200,6 +204,7 @@ async fn an_interrupted_measurement_tells_what_it_saw_and_cleans_up() {
         "{report:#}"
     );
     assert!(report["operations"].as_u64().unwrap() > 0, "{report:#}");
+    assert!(report["machine"]["timerLateUs"].is_object(), "{report:#}");
     assert_eq!(stage.devices("bench-").await, []);
 }
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-/// Ticks of `/proc/PID/stat` in a second: fixed in Linux's interface to programs, whatever the kernel counts with.
-const TICKS_PER_SECOND: u64 = 100;
+/// Ticks of `/proc` in a second: fixed in Linux's interface to programs, whatever the kernel counts with.
+pub(super) const TICKS_PER_SECOND: u64 = 100;
 
 #[derive(Debug)]
 pub(super) struct Process(String);

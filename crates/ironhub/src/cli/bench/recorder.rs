@@ -44,8 +44,9 @@ impl Default for Recorder {
     }
 }
 
+/// For durations in microseconds, up to ten minutes.
 #[expect(clippy::expect_used, reason = "the bounds are constants, and the test makes one")]
-fn empty() -> Histogram<u64> {
+pub(super) fn empty() -> Histogram<u64> {
     Histogram::new_with_max(LATENCY_US_MAX, DIGITS).expect("constant bounds that fit")
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::Benchmark;
 use super::host::Host;
 use super::load::{Load, Plan};
+use super::machine::Machine;
 use super::stage::Stage;
 use crate::cli::failure::Failure;
 use crate::output::{self, Output};
@@ -28,6 +29,8 @@ pub(super) struct Seen {
     pub(super) is_cut_off: bool,
     /// Of this process and of the hub, in the time that counts.
     pub(super) cpu: [Option<Duration>; 2],
+    /// None when the time that counts did not begin.
+    pub(super) machine: Option<Machine>,
 }
 
 #[derive(Debug, Serialize)]
@@ -53,6 +56,8 @@ pub(super) struct Report {
     generator_cpu: Option<Cpu>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hub_cpu: Option<Cpu>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine: Option<Machine>,
 }
 
 #[derive(Debug, Serialize)]
@@ -111,6 +116,7 @@ impl Report {
             first_error: load.first_failure().map(|error| error.to_string()).or(cut_off),
             generator_cpu: cpu(generator),
             hub_cpu: cpu(hub),
+            machine: seen.machine,
         }
     }
 
@@ -147,6 +153,13 @@ impl Report {
                 let _ = writeln!(text, "{who:<11} {cores:.2} cores, {per_operation} us CPU each");
             }
         }
+        if let Some(machine) = self
+            .machine
+            .map(|machine| machine.describe())
+            .filter(|text| !text.is_empty())
+        {
+            let _ = writeln!(text, "machine     {machine}");
+        }
         let _ = writeln!(text, "parameters  {}", described(&self.parameters));
         let _ = writeln!(text, "hub         {}", self.hub);
         let _ = writeln!(text, "host        {}", self.host.describe());
@@ -169,6 +182,9 @@ impl Report {
         }
         if self.interrupted {
             text += "interrupted before its end\n";
+        }
+        if let Some(stall) = self.machine.and_then(|machine| machine.stall()) {
+            let _ = writeln!(text, "{stall}");
         }
         let all = float(self.host.cpus.try_into().unwrap_or(u64::MAX));
         if self.generator_cpu.is_some_and(|cpu| cpu.cores >= BUSY_SHARE * all) {
@@ -214,12 +230,12 @@ pub(super) fn per_second(count: u64, seconds: f64) -> f64 {
 }
 
 /// 0 where there is nothing to divide by.
-fn ratio(what: f64, by: f64) -> f64 {
+pub(super) fn ratio(what: f64, by: f64) -> f64 {
     if by > 0.0 { what / by } else { 0.0 }
 }
 
 /// Three digits that say something.
-fn figure(number: f64) -> String {
+pub(super) fn figure(number: f64) -> String {
     match number {
         large if large >= 100.0 => format!("{large:.0}"),
         middling if middling >= 10.0 => format!("{middling:.1}"),
@@ -239,7 +255,7 @@ fn described(parameters: &Value) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn float(count: u64) -> f64 {
+pub(super) fn float(count: u64) -> f64 {
     count as f64
 }
 
@@ -247,6 +263,7 @@ fn float(count: u64) -> f64 {
 mod tests {
     use serde_json::json;
 
+    use super::super::processors::Use;
     use super::*;
 
     fn report() -> Report {
@@ -279,6 +296,14 @@ mod tests {
                 per_operation_us: 1.234,
             }),
             hub_cpu: None,
+            machine: Some(Machine {
+                processors: Some(Use {
+                    busy_cores: 1.9,
+                    stolen_cores: 0.25,
+                    stolen_share: 0.125,
+                }),
+                timer_late_us: None,
+            }),
         }
     }
 
@@ -289,10 +314,12 @@ mod tests {
             "ingest: 800000 messages in 10.0 s: 80000/s\n",
             "latency     p50 19.1 ms, p90 30.0 ms, p99 41.0 ms, p99.9 55.0 ms, longest 123 ms\n",
             "generator   1000000.00 cores, 1.23 us CPU each\n",
+            "machine     1.90 cores busy, 0.25 stolen\n",
             "parameters  connections 50, operation read\n",
             "errors      1, the first: the client is closed\n",
             "late        3 messages were due and not begun",
             "interrupted before its end\n",
+            "processor time was stolen from this machine",
             "the generator keeps this machine busy",
         ] {
             assert!(text.contains(line), "{line} not in:\n{text}");

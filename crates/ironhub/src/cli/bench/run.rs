@@ -9,6 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at
 use super::Benchmark;
 use super::cpu::{CpuTime, Process};
 use super::load::Load;
+use super::machine::MachineProbe;
 use super::report::{self, Report, Seen};
 use super::stage::Stage;
 use crate::cli::failure::Failure;
@@ -72,14 +73,14 @@ impl Watch<'_> {
     async fn until_over(self, mut tasks: JoinSet<()>, mut interrupt: Interrupt) -> Seen {
         let load = &self.load;
         let mut before = self.cpu();
-        let mut is_counting = load.begin <= Instant::now();
+        let mut machine = (load.begin <= Instant::now()).then(MachineProbe::begin);
         let mut ticks = interval(Duration::from_secs(1));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = sleep_until(load.begin), if !is_counting => {
-                    is_counting = true;
+                () = sleep_until(load.begin), if machine.is_none() => {
                     before = self.cpu();
+                    machine = Some(MachineProbe::begin());
                 }
                 () = end_of(load) => break,
                 () = interrupt.asked() => break,
@@ -91,6 +92,10 @@ impl Watch<'_> {
         let end = load.end().map_or_else(Instant::now, |end| end.min(Instant::now()));
         let cpu = self.cpu();
         let late = load.late(end);
+        let machine = match machine {
+            Some(probe) => Some(probe.end().await),
+            None => None,
+        };
         // What is under way still counts when its answer comes.
         let until = end + DRAIN_WAIT_MAX;
         while let Ok(Some(_)) = timeout_at(until, tasks.join_next()).await {}
@@ -104,6 +109,7 @@ impl Watch<'_> {
             is_interrupted: interrupt.is_asked(),
             is_cut_off: unanswered,
             cpu: std::array::from_fn(|which| CpuTime::between(*before.get(which)?, *cpu.get(which)?)),
+            machine,
         }
     }
 
