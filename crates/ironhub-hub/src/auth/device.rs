@@ -153,6 +153,15 @@ impl<P: Ports> Core<P> {
         })
     }
 
+    /// May this identity be connected now? Fails when it is not registered. Asks the store only for one that has not
+    /// proved itself lately.
+    pub(crate) async fn may_connect(&self, id: &IdentityId) -> Result<bool, HubError> {
+        match self.credentials(id).await? {
+            Some(credentials) => Ok(credentials.status == DeviceStatus::Enabled),
+            None => Err(self.missing(id).await?),
+        }
+    }
+
     /// What this identity's proofs are checked against; `None` when it is not registered.
     async fn credentials(&self, id: &IdentityId) -> Result<Option<Arc<Credentials>>, HubError> {
         let missed = match self.credentials.find(id) {

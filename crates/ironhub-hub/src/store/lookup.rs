@@ -1,6 +1,6 @@
 //! What deliveries and calls need to know of an identity.
 
-use ironhub_model::{DeviceId, DeviceIdentity, DeviceStatus, GenerationId, IdentityId};
+use ironhub_model::{DeviceId, DeviceIdentity, GenerationId, IdentityId};
 
 use super::{identities, twins};
 use crate::core::Core;
@@ -11,16 +11,6 @@ impl<P: Ports> Core<P> {
     /// Which creation of the device is registered now.
     pub(crate) async fn device_generation(&self, device: &DeviceId) -> Result<GenerationId, HubError> {
         Ok(self.device_record(device).await?.generation_id)
-    }
-
-    /// May this device, or the module of this device, be connected now?
-    pub(crate) async fn may_connect(&self, id: &IdentityId) -> Result<bool, HubError> {
-        let device = self.device_record(&id.device).await?;
-        if let Some(module) = &id.module {
-            let found = identities::module(&self.state, &id.device, module).await?;
-            found.ok_or_else(|| HubError::ModuleNotFound(id.clone()))?;
-        }
-        Ok(device.status == DeviceStatus::Enabled)
     }
 
     /// The version of the desired properties.
