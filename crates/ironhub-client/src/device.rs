@@ -14,6 +14,7 @@ mod worker;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -78,6 +79,7 @@ struct Shared {
     commands: mpsc::Sender<Command>,
     close: watch::Sender<bool>,
     state: watch::Receiver<ConnectionState>,
+    is_tls_resumed: Arc<AtomicBool>,
     epoch: Epoch,
     /// Until somebody takes it.
     deliveries: Mutex<Option<mpsc::Receiver<Delivery>>>,
@@ -112,6 +114,12 @@ impl DeviceClient {
     /// Whether there is a connection, now and whenever that changes.
     pub fn state(&self) -> watch::Receiver<ConnectionState> {
         self.0.state.clone()
+    }
+
+    /// Whether the newest connection resumed the TLS session of an earlier one: that spares both ends a certificate and
+    /// its signature. False before the hub has accepted the first.
+    pub fn is_tls_resumed(&self) -> bool {
+        self.0.is_tls_resumed.load(Ordering::Relaxed)
     }
 
     /// Sends a message and waits for the hub's acknowledgement: then the message is durable.
@@ -210,6 +218,7 @@ impl DeviceClient {
             commands,
             close,
             state,
+            is_tls_resumed: Arc::clone(&worker.connector.is_resumed),
             epoch: worker.epoch.clone(),
             deliveries: Mutex::new(Some(deliveries)),
             desired: Arc::clone(&worker.desired),

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::{self, ClientConfig};
+use tokio_rustls::rustls::{self, ClientConfig, HandshakeKind};
 
 use crate::error::Error;
 use crate::websocket;
@@ -20,6 +20,13 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 pub(crate) type Stream = Box<dyn Io>;
+
+/// A way to a hub that has just been opened.
+pub(crate) struct Opened {
+    pub(crate) stream: Stream,
+    /// The TLS handshake resumed a session.
+    pub(crate) is_resumed: bool,
+}
 
 /// Where a hub listens.
 #[derive(Debug, Clone)]
@@ -33,17 +40,20 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// Connects; the caller bounds the time.
-    pub(crate) async fn connect(&self, tls: &Arc<ClientConfig>) -> Result<Stream, Error> {
+    pub(crate) async fn connect(&self, tls: &Arc<ClientConfig>) -> Result<Opened, Error> {
         // TLS state is large and would make every future large that waits for this one.
         Box::pin(self.connect_unboxed(tls)).await
     }
 
-    async fn connect_unboxed(&self, tls: &Arc<ClientConfig>) -> Result<Stream, Error> {
+    async fn connect_unboxed(&self, tls: &Arc<ClientConfig>) -> Result<Opened, Error> {
         let stream = self.connect_tls(tls).await?;
-        match self.web_socket {
-            None => Ok(Box::new(stream)),
-            Some(protocol) => Ok(Box::new(websocket::upgrade(stream, self, protocol).await?)),
-        }
+        Ok(Opened {
+            is_resumed: stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed),
+            stream: match self.web_socket {
+                None => Box::new(stream),
+                Some(protocol) => Box::new(websocket::upgrade(stream, self, protocol).await?),
+            },
+        })
     }
 
     async fn connect_tls(&self, tls: &Arc<ClientConfig>) -> Result<TlsStream<TcpStream>, Error> {

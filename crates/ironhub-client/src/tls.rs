@@ -12,6 +12,9 @@ use tokio_rustls::rustls::{self, RootCertStore};
 
 use crate::error::Error;
 
+/// What a memory of its own keeps: as many sessions as rustls does for one hub.
+const SESSIONS_MAX: usize = 8;
+
 /// The authorities whose hubs this client talks to. Made once and shared: cloning costs nothing.
 ///
 /// ```no_run
@@ -26,6 +29,7 @@ pub struct Trust {
     roots: Arc<RootCertStore>,
     /// Without a client certificate: shared, so that sessions of all connections can be resumed.
     anonymous: Arc<ClientConfig>,
+    resumes: bool,
 }
 
 /// A certificate with its key: how an X.509 device proves itself.
@@ -78,26 +82,49 @@ impl Trust {
 
     /// The same authorities without resumption: each connection makes a full handshake, as a device does that comes
     /// for the first time.
-    pub fn without_resumption(&self) -> Result<Self, Error> {
-        let mut anonymous = config(Arc::clone(&self.roots), None)?;
-        anonymous.resumption = Resumption::disabled();
-        Ok(Self {
+    pub fn without_resumption(&self) -> Self {
+        Self {
+            resumes: false,
+            ..self.remembering(Resumption::disabled())
+        }
+    }
+
+    /// The same authorities with a memory of its own for the TLS sessions of one hub: it and its clones resume only what
+    /// they began. A program that plays many devices gives one to each: clones share a memory of eight sessions a hub,
+    /// and a session is resumed once, so that devices who come and go together find none left.
+    pub fn with_own_sessions(&self) -> Self {
+        self.remembering(Resumption::in_memory_sessions(SESSIONS_MAX))
+    }
+
+    fn remembering(&self, resumption: Resumption) -> Self {
+        let mut anonymous = ClientConfig::clone(&self.anonymous);
+        anonymous.resumption = resumption;
+        Self {
             roots: Arc::clone(&self.roots),
             anonymous: Arc::new(anonymous),
-        })
+            resumes: true,
+        }
     }
 
     fn of(roots: RootCertStore) -> Result<Self, Error> {
         let roots = Arc::new(roots);
         let anonymous = Arc::new(config(Arc::clone(&roots), None)?);
-        Ok(Self { roots, anonymous })
+        Ok(Self {
+            roots,
+            anonymous,
+            resumes: true,
+        })
     }
 
     pub(crate) fn tls_config(&self, certificate: Option<&ClientCertificate>) -> Result<Arc<ClientConfig>, Error> {
-        match certificate {
-            None => Ok(Arc::clone(&self.anonymous)),
-            Some(_) => Ok(Arc::new(config(Arc::clone(&self.roots), certificate)?)),
+        if certificate.is_none() {
+            return Ok(Arc::clone(&self.anonymous));
         }
+        let mut own = config(Arc::clone(&self.roots), certificate)?;
+        if !self.resumes {
+            own.resumption = Resumption::disabled();
+        }
+        Ok(Arc::new(own))
     }
 }
 

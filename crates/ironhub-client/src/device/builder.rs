@@ -209,6 +209,7 @@ impl DeviceClientBuilder {
             credentials,
             model_id: self.model_id,
             keep_alive: self.keep_alive,
+            is_resumed: Arc::default(),
         })
     }
 }

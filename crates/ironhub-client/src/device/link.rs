@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -36,6 +37,8 @@ pub(super) struct Connector {
     pub(super) credentials: Credentials,
     pub(super) model_id: Option<String>,
     pub(super) keep_alive: Duration,
+    /// The newest connection that the hub accepted resumed a TLS session.
+    pub(super) is_resumed: Arc<AtomicBool>,
 }
 
 /// An accepted connection.
@@ -69,8 +72,8 @@ impl Connector {
     }
 
     async fn connect(&self) -> Result<Link, Error> {
-        let stream = self.endpoint.connect(&self.tls).await?;
-        let (reader, writer) = tokio::io::split(stream);
+        let opened = self.endpoint.connect(&self.tls).await?;
+        let (reader, writer) = tokio::io::split(opened.stream);
         // Made as late as possible: a short token does not age in the handshake.
         let (password, renew_at) = self.password();
         let mut link = Link {
@@ -90,7 +93,10 @@ impl Connector {
             return Err(Error::Protocol(format!("{} instead of CONNACK", packet.kind())));
         };
         match connack {
-            ConnAck::Accepted { .. } => Ok(link),
+            ConnAck::Accepted { .. } => {
+                self.is_resumed.store(opened.is_resumed, Ordering::Relaxed);
+                Ok(link)
+            }
             ConnAck::Refused(refusal) => Err(Error::Refused(refusal)),
         }
     }

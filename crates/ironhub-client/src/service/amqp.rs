@@ -71,8 +71,8 @@ impl AmqpConnector {
 
 impl AmqpConnection {
     async fn open(endpoint: &Endpoint, tls: &Arc<ClientConfig>) -> Result<Self, Error> {
-        let stream = endpoint.connect(tls).await?;
-        let (reader, writer) = tokio::io::split(stream);
+        let opened = endpoint.connect(tls).await?;
+        let (reader, writer) = tokio::io::split(opened.stream);
         let container = format!("ironhub-client-{:08x}", crate::retry::chance());
         let config = Config::client(container, &endpoint.host);
         let side = Side::Client(Some(Credentials::Mssbcbs));

@@ -175,8 +175,8 @@ impl Http {
     async fn connect(&self) -> Result<Connection, Error> {
         let connecting = timeout(CONNECT_WAIT_MAX, self.endpoint.connect(&self.tls));
         let connected = connecting.await;
-        let stream = connected.unwrap_or_else(|_| Err(self.endpoint.silent(CONNECT_WAIT_MAX)))?;
-        let handshake = http1::handshake(TokioIo::new(stream)).await;
+        let opened = connected.unwrap_or_else(|_| Err(self.endpoint.silent(CONNECT_WAIT_MAX)))?;
+        let handshake = http1::handshake(TokioIo::new(opened.stream)).await;
         let (sender, connection) = handshake.map_err(|error| self.endpoint.unreachable(&error))?;
         // Ends with its sender, or with the hub's end; whoever waits for an answer hears of it through the sender.
         tokio::spawn(async move { drop(connection.await) });

@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use ironhub_client::{
-    ClientCertificate, ConnectionState, ConnectionString, DesiredChange, DeviceClient, Error, MethodResponse,
-    Telemetry, Transport,
+    ClientCertificate, ConnectionState, ConnectionString, DesiredChange, DeviceClient, DeviceClientBuilder, Error,
+    MethodResponse, Telemetry, Transport,
 };
 use ironhub_model::identity::Capabilities;
 use ironhub_model::registry::{AuthenticationSpec, DeviceSpec, Precondition};
@@ -187,6 +187,13 @@ pub(crate) fn order(n: u32) -> C2dMessage {
 #[tokio::test]
 async fn a_device_proves_itself_by_certificate() {
     let hub = TestHub::start().await;
+    let device = certified(&hub).await.connect().await.unwrap();
+    soon(device.send_telemetry("hello")).await.unwrap();
+    assert_eq!(hub.telemetry().await, ["hello"]);
+}
+
+/// Registers a device with a certificate of its own.
+pub(crate) async fn certified(hub: &TestHub) -> DeviceClientBuilder {
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::new(vec!["x".into()])
         .unwrap()
@@ -214,9 +221,7 @@ async fn a_device_proves_itself_by_certificate() {
         .unwrap();
     let connection = ConnectionString::parse("HostName=localhost;DeviceId=certified;x509=true").unwrap();
     let own = ClientCertificate::from_pem(certificate.pem().as_bytes(), key.serialize_pem().as_bytes()).unwrap();
-    let device = hub.client(connection).certificate(own).connect().await.unwrap();
-    soon(device.send_telemetry("hello")).await.unwrap();
-    assert_eq!(hub.telemetry().await, ["hello"]);
+    hub.client(connection).certificate(own)
 }
 
 fn sha256(der: &[u8]) -> String {

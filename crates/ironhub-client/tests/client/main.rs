@@ -10,4 +10,5 @@ mod messages;
 mod proxy;
 mod refusals;
 mod renewal;
+mod resumption;
 mod service;

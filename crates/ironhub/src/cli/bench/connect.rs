@@ -17,7 +17,7 @@ pub(crate) struct ConnectArgs {
     /// Devices that connect, leave and connect again, side by side
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     connections: u32,
-    /// Resume TLS sessions where the hub lets; each connection makes a full handshake when left out
+    /// Each device resumes its TLS session where the hub lets; each connection makes a full handshake when left out
     #[arg(long)]
     resume: bool,
     #[command(flatten)]
@@ -47,15 +47,15 @@ impl Benchmark for ConnectArgs {
     }
 
     async fn set_up(&self, stage: &Stage) -> Result<Launch, Failure> {
-        let full = (!self.resume)
-            .then(|| stage.hub.trust.without_resumption())
-            .transpose()?;
+        let full = stage.hub.trust.without_resumption();
         let builders = stage.devices.iter().map(|device| {
-            let builder = stage.builder(device)?;
-            Ok(match &full {
-                Some(trust) => builder.trust(trust.clone()),
-                None => builder,
-            })
+            let trust = if self.resume {
+                // As devices are: each a program of its own, that remembers its own sessions.
+                stage.hub.trust.with_own_sessions()
+            } else {
+                full.clone()
+            };
+            Ok(stage.builder(device)?.trust(trust))
         });
         let builders = builders.collect::<Result<Vec<_>, Failure>>()?;
         Ok(Box::new(move |load| {
