@@ -94,6 +94,8 @@ trait Benchmark {
     const NAME: &'static str;
     /// What is counted, for people.
     const OPERATIONS: &'static str;
+    /// Each operation is a TLS handshake: the report tells how many resumed a session.
+    const MAKES_HANDSHAKES: bool = false;
 
     fn common(&self) -> &Common;
 

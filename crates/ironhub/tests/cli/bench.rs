@@ -40,8 +40,8 @@ impl Stage {
         report
     }
 
-    /// The same with so many operations, all of which have to work.
-    async fn does_all(&self, arguments: &[&str], count: u64) {
+    /// The same with so many operations, all of which have to work. Returns the report.
+    async fn does_all(&self, arguments: &[&str], count: u64) -> Value {
         let report = self
             .measures(&[arguments, &["--count", &count.to_string()]].concat())
             .await;
@@ -51,6 +51,7 @@ impl Stage {
             (&count.into(), &0.into()),
             "{report:#}"
         );
+        report
     }
 }
 
@@ -91,7 +92,6 @@ async fn each_measurement_does_what_it_is_told() {
     for (arguments, count) in [
         (&["ingest", "--rate", "2000"][..], 100),
         (&["connect"], 5),
-        (&["connect", "--resume"], 5),
         (&["method", "--in-flight", "4"], 40),
         (&["method", "--rate", "500"], 20),
         (&["twin"], 30),
@@ -102,6 +102,20 @@ async fn each_measurement_does_what_it_is_told() {
     ] {
         stage.does_all(&[arguments, &few].concat(), count).await;
     }
+}
+
+#[tokio::test]
+async fn each_device_resumes_its_session_when_told_to() {
+    let stage = Stage::new().await;
+    // Of one device, since several share the connections as chance has it: all but its first are resumed.
+    for (arguments, resumed) in [(&["connect", "--resume"][..], 4), (&["connect"], 0)] {
+        let report = stage.does_all(&[arguments, &["--connections", "1"]].concat(), 5).await;
+        assert_eq!(report["resumed"], resumed, "{report:#}");
+    }
+    let many = ["connect", "--resume", "--connections", "40"];
+    let report = stage.does_all(&many, 400).await;
+    let resumed = report["resumed"].as_u64().unwrap();
+    assert!(resumed >= 360, "each device's connections but its first: {report:#}");
 }
 
 #[tokio::test]

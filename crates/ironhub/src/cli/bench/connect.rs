@@ -29,6 +29,7 @@ pub(crate) struct ConnectArgs {
 impl Benchmark for ConnectArgs {
     const NAME: &'static str = "connect";
     const OPERATIONS: &'static str = "connections";
+    const MAKES_HANDSHAKES: bool = true;
 
     fn common(&self) -> &Common {
         &self.common
@@ -75,6 +76,9 @@ async fn come_and_go(load: &Load, worker: usize, builder: &DeviceClientBuilder) 
         match builder.clone().connect().await {
             Ok(client) => {
                 load.done(operation, worker);
+                if client.is_tls_resumed() {
+                    load.resumed(operation);
+                }
                 client.close().await;
             }
             Err(error) => load.failed(error).await,

@@ -43,6 +43,7 @@ pub(super) struct Load {
     is_stopped: AtomicBool,
     started: AtomicU64,
     counted: AtomicU64,
+    resumed: AtomicU64,
     failures: AtomicU64,
     first_failure: Mutex<Option<Error>>,
     recorder: Recorder,
@@ -74,6 +75,7 @@ impl Load {
             is_stopped: AtomicBool::new(false),
             started: AtomicU64::new(0),
             counted: AtomicU64::new(0),
+            resumed: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             first_failure: Mutex::new(None),
             recorder: Recorder::default(),
@@ -145,6 +147,13 @@ impl Load {
         }
     }
 
+    /// The operation that is done was a TLS handshake that resumed a session.
+    pub(super) fn resumed(&self, operation: Operation) {
+        if operation.counts {
+            self.resumed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// The operation has failed. Waits a moment.
     pub(super) async fn failed(&self, error: Error) {
         self.failures.fetch_add(1, Ordering::Relaxed);
@@ -155,6 +164,11 @@ impl Load {
     /// Operations that count and are done.
     pub(super) fn counted(&self) -> u64 {
         self.counted.load(Ordering::Relaxed)
+    }
+
+    /// Of those, TLS handshakes that resumed a session.
+    pub(super) fn counted_resumed(&self) -> u64 {
+        self.resumed.load(Ordering::Relaxed)
     }
 
     pub(super) fn failures(&self) -> u64 {

@@ -47,6 +47,9 @@ pub(super) struct Report {
     interrupted: bool,
     operations: u64,
     rate_per_second: f64,
+    /// TLS handshakes that resumed a session, where operations are handshakes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resumed: Option<u64>,
     latency_us: Latency,
     late: u64,
     errors: u64,
@@ -110,6 +113,7 @@ impl Report {
             interrupted: seen.is_interrupted,
             operations: seen.counted,
             rate_per_second: per_second(seen.counted, seconds),
+            resumed: B::MAKES_HANDSHAKES.then(|| load.counted_resumed()),
             latency_us: Latency::of(&load.recorder().histogram()),
             late: seen.late,
             errors: load.failures() + u64::from(seen.is_cut_off),
@@ -143,6 +147,9 @@ impl Report {
             ms(latency.p999),
             ms(latency.max),
         );
+        if let Some(resumed) = self.resumed {
+            let _ = writeln!(text, "resumed     {resumed} TLS sessions");
+        }
         for (who, cpu) in [("generator", self.generator_cpu), ("hub", self.hub_cpu)] {
             if let Some(Cpu {
                 cores,
@@ -279,6 +286,7 @@ mod tests {
             interrupted: true,
             operations: 800_000,
             rate_per_second: 80_000.0,
+            resumed: Some(799_950),
             latency_us: Latency {
                 min: 900,
                 mean: 20_100.0,
@@ -313,6 +321,7 @@ mod tests {
         for line in [
             "ingest: 800000 messages in 10.0 s: 80000/s\n",
             "latency     p50 19.1 ms, p90 30.0 ms, p99 41.0 ms, p99.9 55.0 ms, longest 123 ms\n",
+            "resumed     799950 TLS sessions\n",
             "generator   1000000.00 cores, 1.23 us CPU each\n",
             "machine     1.90 cores busy, 0.25 stolen\n",
             "parameters  connections 50, operation read\n",
