@@ -163,8 +163,11 @@ impl Connection {
                 None => Ok(None),
             });
         self.buffered_bytes = self.buffered_bytes - buffered_before + receiver.buffered_bytes();
+        // Nobody settles what never came.
+        let has_credit = transfer.aborted && receiver.replenish();
         match taken {
             Ok(Some(message)) => self.events.push_back(delivery(id, message)),
+            Ok(None) if has_credit => self.write_link_flow(id),
             Ok(None) => {}
             Err(error) => self.fail_link(id, error),
         }

@@ -85,9 +85,15 @@ impl Receiver {
         is_news
     }
 
-    /// One delivery is done with; whether the peer has to be told of new credit. It is told by half windows.
+    /// One delivery is done with; whether the peer has to be told of new credit.
     pub(crate) fn release(&mut self) -> bool {
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.replenish()
+    }
+
+    /// Gives the credit back that deliveries took which are done with, or never came; whether the peer has to be told of
+    /// it. It is told by half windows.
+    pub(crate) fn replenish(&mut self) -> bool {
         let missing = self.window.saturating_sub(self.credit.saturating_add(self.in_flight));
         if missing == 0 || missing < self.window / 2 {
             return false;

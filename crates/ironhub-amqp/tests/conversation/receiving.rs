@@ -211,6 +211,30 @@ fn a_message_of_many_frames() {
     );
 }
 
+/// An aborted delivery takes credit as any other (AMQP 1.0 part 2, §2.6.7), and nobody settles it.
+#[test]
+fn credit_comes_back_for_what_was_aborted() {
+    let (mut peer, _) = Peer::with_session();
+    let link = peer.attach_accepted(sender(0, "d2c"));
+    peer.server.grant(link, 4).unwrap();
+    peer.hear();
+    for (id, expected) in [(0, None), (1, Some(2)), (2, None), (3, Some(4))] {
+        let begun = Transfer {
+            more: true,
+            ..transfer(0, id)
+        };
+        let aborted = Transfer {
+            aborted: true,
+            ..transfer(0, id)
+        };
+        peer.say_transfer(begun, b"ab");
+        peer.say_transfer(aborted, b"");
+        let flow = expected.map(|count| format!("0 flow #0 count {count} credit 4"));
+        assert_eq!(peer.hear(), Vec::from_iter(flow));
+    }
+    assert!(peer.events().is_empty());
+}
+
 #[test]
 fn messages_before_the_answer_are_kept_in_order() {
     let (mut peer, _) = Peer::with_session();
