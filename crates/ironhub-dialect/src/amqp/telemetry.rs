@@ -4,6 +4,8 @@
 //! application property (`Azure/azure-iot-sdk-csharp`, `AmqpIotMessageConverter.cs`; `Azure/azure-iot-sdk-c`,
 //! `uamqp_messaging.c`).
 
+mod readable;
+
 use ironhub_amqp::message::{Body, Message, MessageId, Properties, batch};
 use ironhub_amqp::performative::{AmqpError, condition};
 use ironhub_amqp::types::{DecodeError, Map, Value};
@@ -11,8 +13,8 @@ use ironhub_model::EncodedD2cMessage;
 use ironhub_model::limits::{D2C_BATCH_MESSAGES_MAX, D2C_ENCODED_BYTES_MAX, D2C_MESSAGE_BYTES_MAX};
 
 /// Reads one delivery: a message, or Microsoft's batch of them, which the C SDK sends always. Nothing of it is good
-/// unless all of it is. Together they are no larger than one message may be (Azure documentation "IoT Hub quotas and
-/// throttling").
+/// unless all of it is, and what some reader could not decode is not. Together they are no larger than one message may be
+/// (Azure documentation "IoT Hub quotas and throttling").
 pub fn parse(message_format: u32, payload: &[u8]) -> Result<Vec<EncodedD2cMessage<'_>>, AmqpError> {
     if payload.len() > D2C_ENCODED_BYTES_MAX {
         return Err(too_large(payload.len()));
@@ -21,12 +23,11 @@ pub fn parse(message_format: u32, payload: &[u8]) -> Result<Vec<EncodedD2cMessag
         // One more than there may be tells that there are too many.
         let messages = batch::messages(payload).take(D2C_BATCH_MESSAGES_MAX + 1);
         messages
-            .map(|encoded| message(encoded?))
-            .collect::<Result<Vec<_>, DecodeError>>()
+            .map(|encoded| message(encoded.map_err(undecodable)?))
+            .collect::<Result<Vec<_>, AmqpError>>()?
     } else {
-        message(payload).map(|message| vec![message])
+        vec![message(payload)?]
     };
-    let messages = messages.map_err(|error| AmqpError::new(condition::DECODE_ERROR, error.to_string()))?;
     if messages.len() > D2C_BATCH_MESSAGES_MAX {
         let text = format!("A batch has at most {D2C_BATCH_MESSAGES_MAX} messages.");
         return Err(AmqpError::new(condition::MESSAGE_SIZE_EXCEEDED, text));
@@ -46,12 +47,17 @@ fn too_large(size_bytes: usize) -> AmqpError {
     AmqpError::new(condition::MESSAGE_SIZE_EXCEEDED, text)
 }
 
-fn message(encoded: &[u8]) -> Result<EncodedD2cMessage<'_>, DecodeError> {
+fn undecodable(error: DecodeError) -> AmqpError {
+    AmqpError::new(condition::DECODE_ERROR, error.to_string())
+}
+
+fn message(encoded: &[u8]) -> Result<EncodedD2cMessage<'_>, AmqpError> {
     let Message {
         message_annotations: annotations,
         bare,
         ..
-    } = Message::parse(encoded)?;
+    } = Message::parse(encoded).map_err(undecodable)?;
+    readable::check(&bare)?;
     let mut message = EncodedD2cMessage {
         encoded,
         ..EncodedD2cMessage::default()
