@@ -194,7 +194,8 @@ impl DeviceClient {
     }
 
     /// Ends the connection in order: what was submitted goes out and is waited for, running methods are answered, ten
-    /// seconds at most. Whoever waits after that gets [`Error::Closed`].
+    /// seconds at most. Without a connection one is made for messages that were submitted, in the same time; without
+    /// any this returns at once. Whoever waits after that gets [`Error::Closed`].
     pub async fn close(&self) {
         self.0.close.send_replace(true);
         let mut state = self.state();

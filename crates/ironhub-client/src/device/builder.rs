@@ -14,7 +14,7 @@ use super::method::{Handlers, RunningMethods};
 use super::session::Session;
 use super::state::ConnectionState;
 use super::twin::DesiredQueue;
-use super::worker::Worker;
+use super::worker::{Leave, Worker};
 use crate::credentials::{self, Credentials, SigningKey, TOKEN_LIFETIME_DEFAULT};
 use crate::error::Error;
 use crate::limits::{
@@ -158,7 +158,7 @@ impl DeviceClientBuilder {
             retry,
             messages,
             commands,
-            close,
+            leave: Leave::new(close),
             state,
             epoch: Epoch::default(),
             c2d,

@@ -106,6 +106,11 @@ impl Session {
         !self.twins.is_full() && self.out.len() < OUTPUT_PENDING_BYTES_MAX
     }
 
+    /// Are there messages that the hub has not acknowledged?
+    pub(super) fn has_messages(&self) -> bool {
+        self.messages > 0
+    }
+
     /// Is nothing waiting for the hub any more?
     pub(super) fn is_idle(&self) -> bool {
         self.messages == 0 && self.twins.is_idle()

@@ -31,14 +31,20 @@ pub(super) struct Worker {
     pub(super) session: Session,
     pub(super) messages: mpsc::Receiver<Outgoing>,
     pub(super) commands: mpsc::Receiver<Command>,
-    /// True, or gone with its sender: the client is not wanted any more.
-    pub(super) close: watch::Receiver<bool>,
+    pub(super) leave: Leave,
     pub(super) state: watch::Sender<ConnectionState>,
     pub(super) epoch: Epoch,
     pub(super) c2d: mpsc::Sender<Delivery>,
     pub(super) desired: Arc<DesiredQueue>,
     pub(super) handlers: Handlers,
     pub(super) running: RunningMethods,
+}
+
+/// Whether the client is still wanted, and by when it is gone when it is not.
+pub(super) struct Leave {
+    /// True, or gone with its sender: the client is not wanted any more.
+    close: watch::Receiver<bool>,
+    by: Option<Instant>,
 }
 
 /// How a connection ended.
@@ -69,7 +75,8 @@ enum Wake {
     Command(Command),
     Answered(Option<Answered>),
     C2dRoom(bool),
-    Close,
+    /// What is under way has until then.
+    Close(Instant),
     Timer,
 }
 
@@ -142,22 +149,31 @@ impl Worker {
         }
     }
 
-    /// One attempt to connect; none when the client is closed meanwhile.
+    /// One attempt to connect; none when the client is closed and has no message for which to try.
     async fn dial(&mut self) -> Option<Result<Link, Error>> {
         self.state.send_replace(ConnectionState::Connecting);
+        let (session, messages) = (&self.session, &self.messages);
         tokio::select! {
             connected = self.connector.dial() => Some(connected),
-            _ = self.close.wait_for(|close| *close) => None,
+            () = self.leave.gives_up(|| has_messages(session, messages)) => None,
         }
     }
 
-    /// Waits before the next attempt; none when the client is closed meanwhile.
+    /// Waits before the next attempt, which comes at once when the client is closed and has messages; none when it has
+    /// none.
     async fn wait(&mut self, error: Error, delay: Duration) -> Option<()> {
         info!(device_id = %self.connector.id, %error, delay_ms = delay.as_millis(), "no connection, trying again");
         self.state.send_replace(ConnectionState::Waiting { error, delay });
+        let (session, messages) = (&self.session, &self.messages);
+        if self.leave.by.is_some() {
+            return tokio::select! {
+                () = sleep(delay) => Some(()),
+                () = self.leave.gives_up(|| has_messages(session, messages)) => None,
+            };
+        }
         tokio::select! {
             () = sleep(delay) => Some(()),
-            _ = self.close.wait_for(|close| *close) => None,
+            _ = self.leave.asked() => has_messages(session, messages).then_some(()),
         }
     }
 
@@ -205,7 +221,7 @@ impl Worker {
                 .into_iter()
                 .for_each(|answered| self.session.answer_method(answered)),
             Wake::C2dRoom(has_room) => self.unblock(run, has_room),
-            Wake::Close => self.begin_close(run),
+            Wake::Close(until) => self.begin_close(run, until),
             Wake::Timer => self.handle_time(run)?,
         }
         Ok(None)
@@ -219,7 +235,7 @@ impl Worker {
 
     async fn next(&mut self, run: &mut Run) -> Wake {
         let deadline = run.deadline();
-        let is_running = run.mode == Mode::Running;
+        let is_closing = matches!(run.mode, Mode::Draining { renews: false, .. });
         let takes = !matches!(run.mode, Mode::Draining { renews: true, .. });
         let reads = run.blocked.is_none();
         let (reader, writer, input, needs_flush) = run.link.parts();
@@ -232,7 +248,7 @@ impl Worker {
             Some(command) = self.commands.recv(), if takes && self.session.takes_commands() => Wake::Command(command),
             answered = self.running.next(), if !self.running.is_empty() => Wake::Answered(answered),
             permit = self.c2d.reserve(), if !reads => Wake::C2dRoom(permit.is_ok()),
-            _ = self.close.wait_for(|close| *close), if is_running => Wake::Close,
+            until = self.leave.asked(), if !is_closing => Wake::Close(until),
             () = sleep_until(deadline) => Wake::Timer,
         }
     }
@@ -298,13 +314,10 @@ impl Worker {
     }
 
     /// Nothing new; what waits already still goes.
-    fn begin_close(&mut self, run: &mut Run) {
+    fn begin_close(&mut self, run: &mut Run, until: Instant) {
         self.messages.close();
         self.commands.close();
-        run.mode = Mode::Draining {
-            until: Instant::now() + DRAIN_WAIT_MAX,
-            renews: false,
-        };
+        run.mode = Mode::Draining { until, renews: false };
     }
 
     fn handle_time(&mut self, run: &mut Run) -> Result<(), Error> {
@@ -319,6 +332,32 @@ impl Worker {
         }
         run.link.pings.poll(now, reads, &mut self.session.out)
     }
+}
+
+impl Leave {
+    pub(super) fn new(close: watch::Receiver<bool>) -> Self {
+        Self { close, by: None }
+    }
+
+    /// Returns once the client is closed: by when it has to be gone. Cancel-safe.
+    async fn asked(&mut self) -> Instant {
+        // Fails when nobody holds the client any more, which means the same.
+        let _ = self.close.wait_for(|close| *close).await;
+        *self.by.get_or_insert_with(|| Instant::now() + DRAIN_WAIT_MAX)
+    }
+
+    /// Returns once the client is closed and there is nothing to connect for, or no time left for it. Cancel-safe.
+    async fn gives_up(&mut self, has_messages: impl Fn() -> bool) {
+        let by = self.asked().await;
+        if has_messages() {
+            sleep_until(by).await;
+        }
+    }
+}
+
+/// Is there a message that the hub has not acknowledged?
+fn has_messages(session: &Session, messages: &mpsc::Receiver<Outgoing>) -> bool {
+    session.has_messages() || !messages.is_empty()
 }
 
 impl Run {

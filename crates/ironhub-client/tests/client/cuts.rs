@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ironhub_client::{DesiredChange, DeviceClient, MethodResponse};
+use ironhub_client::limits::DRAIN_WAIT_MAX;
+use ironhub_client::{ConnectionState, DesiredChange, DeviceClient, Error, MethodResponse, RetryPolicy, Trust};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -15,6 +16,7 @@ use crate::proxy::Proxy;
 const CUTS_VARIABLE: &str = "IRONHUB_CLIENT_CUTS";
 const CUTS_DEFAULT: u64 = 40;
 const SENDERS: usize = 4;
+const HOUR: Duration = Duration::from_hours(1);
 
 #[expect(
     clippy::disallowed_methods,
@@ -121,6 +123,54 @@ async fn everything_goes_on_after_a_cut() {
     }
     device.close().await;
     soon(hub.c2d_is_empty()).await;
+}
+
+/// A message that was submitted is worth one more attempt, and worth it at once.
+#[tokio::test]
+async fn closing_without_a_connection_makes_one_for_what_was_submitted() {
+    let hub = TestHub::start().await;
+    let proxy = Proxy::to(hub.mqtt_port()).await;
+    let patient = RetryPolicy {
+        first_delay: HOUR,
+        delay_max: HOUR,
+        give_up_after: None,
+    };
+    let device = hub.device().port(proxy.port).retry(patient).connect().await.unwrap();
+    proxy.cut();
+    let mut state = device.state();
+    let waiting = state.wait_for(|state| matches!(state, ConnectionState::Waiting { .. }));
+    drop(soon(waiting).await.unwrap());
+    let acknowledgement = device.submit_telemetry("last words").await.unwrap();
+    soon(device.close()).await;
+    soon(acknowledgement).await.unwrap();
+    assert_eq!(hub.telemetry().await, ["last words"]);
+}
+
+/// Where there is no hub, closing takes as long as messages may take, and no time without any.
+#[tokio::test(start_paused = true)]
+async fn closing_without_a_hub_ends() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    for (messages, expected) in [(0, Duration::ZERO), (1, DRAIN_WAIT_MAX)] {
+        let device = DeviceClient::builder("HostName=127.0.0.1;DeviceId=d;SharedAccessKey=MDEyMzQ1Njc4OWFiY2RlZg==")
+            .unwrap()
+            .trust(Trust::system_and_ca_files([""; 0]).unwrap())
+            .port(nobody.port())
+            .start()
+            .unwrap();
+        let mut acknowledgements = Vec::new();
+        for _ in 0..messages {
+            acknowledgements.push(device.submit_telemetry("nobody hears it").await.unwrap());
+        }
+        let began = tokio::time::Instant::now();
+        device.close().await;
+        assert_eq!(began.elapsed().as_secs(), expected.as_secs());
+        for acknowledgement in acknowledgements {
+            assert_eq!(acknowledgement.await, Err(Error::Closed));
+        }
+    }
 }
 
 async fn invoke_ping(hub: &TestHub) -> i32 {

@@ -1,5 +1,8 @@
 //! Tokens end; connections go on.
 
+use std::time::Duration;
+
+use crate::features::soon;
 use crate::hub::{TestHub, token_lifetime};
 use crate::proxy::Proxy;
 
@@ -32,4 +35,23 @@ async fn tokens_are_renewed_under_load() {
     device.close().await;
     let expected: Vec<String> = (0..sent).map(|n| format!("{n:06}")).collect();
     assert_eq!(hub.telemetry().await, expected);
+}
+
+/// Whoever closes while a token is replaced has said so no earlier than others.
+#[tokio::test]
+async fn closing_during_a_renewal_loses_nothing() {
+    let hub = TestHub::start().await;
+    let proxy = Proxy::to(hub.mqtt_port()).await;
+    let brief = hub.device().port(proxy.port).token_lifetime(Duration::from_secs(2));
+    let device = brief.connect().await.unwrap();
+    soon(proxy.reach(2)).await;
+    let mut acknowledgements = Vec::new();
+    for n in 0..20 {
+        acknowledgements.push(soon(device.submit_telemetry(format!("{n}"))).await.unwrap());
+    }
+    soon(device.close()).await;
+    for acknowledgement in acknowledgements {
+        soon(acknowledgement).await.unwrap();
+    }
+    assert_eq!(hub.telemetry().await.len(), 20);
 }
