@@ -12,7 +12,8 @@ use super::failure::Failure;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = None::<&'static str>)]
 pub(super) struct Assignments {
-    /// Set a member by its path, such as `capabilities.iotEdge=true`; what is not JSON is text
+    /// Set a member by its path, such as `capabilities.iotEdge=true` of an identity or `tags.site=north` of a twin; what
+    /// is not JSON is text
     #[arg(long, value_name = "PATH=VALUE", num_args = 1..)]
     set: Vec<Assignment>,
 }

@@ -108,8 +108,8 @@ pub(crate) struct ServeArgs {
     /// Break the hub on purpose, to prove that tests notice; needs --dev
     #[arg(long, env = "IRONHUB_FAULT", value_name = "RULE")]
     pub(crate) fault: Vec<Rule>,
-    /// What to log, for instance "info" or "warn,`ironhub_hub`=debug"
     #[arg(long, env = "IRONHUB_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(help = "What to log, for instance \"info\" or \"warn,ironhub_hub=debug\"")]
     pub(crate) log: String,
     /// How a log line looks
     #[arg(
