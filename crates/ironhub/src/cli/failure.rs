@@ -124,6 +124,8 @@ fn of_hub(refusal: &HubError) -> Failure {
 
 fn hint_for(code: u32) -> Option<&'static str> {
     Some(match code {
+        // It belongs to IoT Edge and is there with its device, whoever asks.
+        401_100 => return None,
         401_001..=401_999 => {
             "the policy, its key or its permissions are others, or this machine's clock is wrong; \
              `ironhub policy show` prints what a hub on this machine takes"
@@ -177,6 +179,9 @@ mod tests {
         let nested = hub(404, Some(404_103), "not online\u{1b}");
         check(nested, "DeviceNotOnline (404103): not online\\u{1b}", 3, true);
         check(hub(400, Some(400_999), "new"), "400999: new", 3, false);
+        let system_module = hub(401, Some(401_100), "$edgeAgent cannot be deleted");
+        let told = "SystemModuleModifyUnauthorizedAccess (401100): $edgeAgent cannot be deleted";
+        check(system_module, told, 3, false);
         check(hub(418, None, "teapot"), "status 418: teapot", 3, false);
         check(Error::Timeout(Duration::from_secs(2)), "no answer within 2 s", 5, false);
         let unreachable = Error::Unreachable {
