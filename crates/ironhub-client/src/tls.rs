@@ -77,7 +77,8 @@ impl Trust {
 
     /// Only the authorities in this PEM file.
     pub fn ca_file(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::ca_pem(&read(path.as_ref())?)
+        let path = path.as_ref();
+        Self::ca_pem(&read(path)?).map_err(|error| Error::Configuration(format!("{}: {error}", path.display())))
     }
 
     /// The same authorities without resumption: each connection makes a full handshake, as a device does that comes

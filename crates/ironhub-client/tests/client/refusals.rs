@@ -73,6 +73,8 @@ fn what_is_wrong_with_a_setting_is_named() {
     );
     let error = Trust::ca_pem(b"nothing").unwrap_err();
     assert_eq!(error.to_string(), "there is no certificate in the PEM text");
+    let error = Trust::ca_file("Cargo.toml").unwrap_err();
+    assert_eq!(error.to_string(), "Cargo.toml: there is no certificate in the PEM text");
 }
 
 #[tokio::test]
