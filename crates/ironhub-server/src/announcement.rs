@@ -112,11 +112,7 @@ impl Announcement {
         for (name, port) in [("MQTT", ports.mqtt_plain), ("AMQP", ports.amqp_plain)] {
             let _ = port.map(|port| write!(text, "  plain {name} {port} (loopback)"));
         }
-        let _ = writeln!(
-            text,
-            "\nHealth   http://localhost:{}/health  (/metrics, /ca.pem)\n",
-            ports.health
-        );
+        let _ = writeln!(text, "\nHealth   {}  (/metrics, /ca.pem)\n", self.health_url);
         text += &self.connection_strings_or_where_they_are();
         if ports.https != 443 {
             let _ = writeln!(
@@ -296,6 +292,15 @@ mod tests {
             assert!(text.contains(part), "{part} not in:\n{text}");
         }
         assert!(!text.contains("setcap"), "{text}");
+        let elsewhere = Announcement {
+            health_url: "http://127.0.0.9:9600/health".into(),
+            ..announcement()
+        };
+        assert!(
+            elsewhere
+                .to_text()
+                .contains("\nHealth   http://127.0.0.9:9600/health  ")
+        );
         let mut fallback = announcement();
         fallback.ports.https = 8443;
         assert!(fallback.to_text().contains("setcap cap_net_bind_service=+ep"));
