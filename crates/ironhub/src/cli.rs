@@ -51,6 +51,7 @@ use clap::Subcommand;
 use tokio::runtime::Builder;
 
 pub(crate) use self::clock::now;
+pub(crate) use self::dev_hub::runs as dev_hub_runs;
 pub(crate) use self::dice::Dice;
 pub(crate) use self::failure::Failure;
 use self::target::{TargetDevice, TargetModule};

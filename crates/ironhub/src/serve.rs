@@ -16,7 +16,7 @@ use self::announced::Announced;
 pub(crate) use self::args::ServeArgs;
 use crate::config_file::{self, Sources};
 use crate::demo::Demo;
-use crate::{Cli, Command, logging, output, paths};
+use crate::{Cli, Command, cli, logging, output, paths};
 
 /// Runs a hub; `sources` tells where each of its settings was given.
 pub(crate) fn run(args: ServeArgs, sources: &Sources) -> Result<(), Box<dyn Error>> {
@@ -48,7 +48,7 @@ pub(crate) fn run(args: ServeArgs, sources: &Sources) -> Result<(), Box<dyn Erro
 /// Tells the verbs of this user where the development hub is. They do without when it cannot be told.
 fn announce(announcement: &str) -> Option<Announced> {
     let path = paths::dev_announcement();
-    let written = Announced::write(path.clone(), announcement);
+    let written = Announced::write_in_place(path.clone(), announcement, cli::dev_hub_runs);
     written
         .inspect_err(|error| warn!(path = %path.display(), %error, "verbs will not find this hub without --login"))
         .ok()

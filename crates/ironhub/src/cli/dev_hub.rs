@@ -36,10 +36,14 @@ impl DevHub {
         let unusable = |reason: String| Failure::failed(format!("{} is not usable: {reason}", path.display()));
         let hub: Self = serde_json::from_slice(&text).map_err(|error| unusable(error.to_string()))?;
         // A hub that was killed leaves its file behind.
-        match TcpStream::connect((hub.host_name.as_str(), hub.ports.https)) {
-            Ok(_) => Ok(hub),
+        match hub.reach() {
+            Ok(()) => Ok(hub),
             Err(error) => Err(gone(&hub, &path, &error)),
         }
+    }
+
+    fn reach(&self) -> io::Result<()> {
+        TcpStream::connect((self.host_name.as_str(), self.ports.https)).map(drop)
     }
 
     /// The connection string of this policy.
@@ -57,6 +61,11 @@ impl DevHub {
         let owner = self.connection_strings.get("iothubowner").and_then(Value::as_str);
         owner.ok_or_else(|| Failure::failed("the development hub has no policy iothubowner; give --login"))
     }
+}
+
+/// Does the hub that has announced this still run?
+pub(crate) fn runs(announcement: &str) -> bool {
+    serde_json::from_str::<DevHub>(announcement).is_ok_and(|hub| hub.reach().is_ok())
 }
 
 const HINT: &str = "start one with `ironhub serve --dev`, or name a hub by --login or IRONHUB_LOGIN";

@@ -109,6 +109,22 @@ async fn the_development_hub_is_found_while_it_runs() {
 }
 
 #[tokio::test]
+async fn of_two_development_hubs_the_one_that_is_left_is_found() {
+    let mut stage = Stage::new().await;
+    let of_first = stage.json(&SHOW);
+    let arguments = stage.home.serve_dev_arguments();
+    let mut command = stage.home.command(&[]);
+    command.args(arguments.iter().filter(|argument| !argument.starts_with("--data-dir")));
+    command.arg("--in-memory");
+    let mut second = stage.home.spawn(command);
+    second.ready(std::time::Duration::from_secs(30)).await;
+    assert_ne!(stage.json(&SHOW), of_first, "the one that was started last");
+    second.signal("TERM");
+    assert_eq!(second.ended().await.code(), Some(0));
+    assert_eq!(stage.json(&SHOW), of_first);
+}
+
+#[tokio::test]
 async fn a_hub_that_cannot_tell_of_itself_serves_all_the_same() {
     let mut stage = Stage::new().await;
     stage.hub.kill();
