@@ -88,10 +88,10 @@ pub(crate) struct UpdateArgs<T: Args> {
 
 #[derive(Debug, Args)]
 struct Patch {
-    /// Notes that the device never sees: JSON, or a file that holds it
+    /// Notes that the device never sees: JSON, a file that holds it, or `@-` for standard input
     #[arg(long, value_name = "JSON")]
     tags: Option<String>,
-    /// What the device is to do: JSON, or a file that holds it
+    /// What the device is to do: JSON, a file that holds it, or `@-` for standard input
     #[arg(long, value_name = "JSON")]
     desired: Option<String>,
     #[command(flatten)]
@@ -102,7 +102,8 @@ struct Patch {
 pub(crate) struct ReplaceArgs<T: Args> {
     #[command(flatten)]
     target: T,
-    /// `{"tags": …, "properties": {"desired": …}}`, or a file that holds it; a section that is left out stays
+    /// `{"tags": …, "properties": {"desired": …}}`, a file that holds it, or `@-` for standard input; a section that is
+    /// left out stays
     #[arg(long, short = 'j', value_name = "JSON")]
     json: String,
     #[command(flatten)]

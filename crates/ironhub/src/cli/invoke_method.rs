@@ -29,7 +29,7 @@ pub(crate) struct InvokeArgs<T: Args> {
     /// Which method
     #[arg(long, visible_alias = "mn", value_name = "NAME")]
     method_name: String,
-    /// What its handler gets: JSON, or a file that holds it
+    /// What its handler gets: JSON, a file that holds it, or `@-` for standard input
     #[arg(long, visible_alias = "mp", value_name = "JSON", default_value = "{}")]
     method_payload: String,
     /// How long it may take to answer, in seconds

@@ -1,15 +1,17 @@
-//! JSON on the command line: the text itself, or the name of a file that holds it.
+//! JSON on the command line: the text itself, the name of a file that holds it, or standard input.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::failure::Failure;
 
-/// The value of a flag: JSON, a file's name, or `@` and a file's name.
+/// The value of a flag: JSON, a file's name, `@` and a file's name, or `@-` for standard input.
 pub(super) fn parse(flag: &str, given: &str) -> Result<Value, Failure> {
     let (text, place) = match given.strip_prefix('@') {
+        Some("-") => (read_input(flag)?, " on standard input".to_owned()),
         Some(path) => (read(flag, path)?, format!(" in {path}")),
         // A name that looks like JSON is rare enough: what is a file is read.
         None if Path::new(given).is_file() => (read(flag, given)?, format!(" in {given}")),
@@ -36,6 +38,11 @@ pub(super) fn parse_object(flag: &str, given: &str) -> Result<Value, Failure> {
     Err(Failure::usage(format!(
         "{flag} is JSON and no object, such as {{\"interval\": 5}}"
     )))
+}
+
+fn read_input(flag: &str) -> Result<String, Failure> {
+    io::read_to_string(io::stdin())
+        .map_err(|error| Failure::usage(format!("{flag}: cannot read standard input: {error}")))
 }
 
 fn read(flag: &str, path: &str) -> Result<String, Failure> {

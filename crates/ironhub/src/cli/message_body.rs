@@ -1,7 +1,7 @@
-//! The body of a message: text of the command line, or a file.
+//! The body of a message: text of the command line, a file, or standard input.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,7 +14,7 @@ use super::text_encoding::TextEncoding;
 /// The flags that give a message its body.
 #[derive(Debug, Args)]
 pub(crate) struct MessageBody {
-    /// The body
+    /// The body; `@` and a file's name stand for the text in it, `@-` for standard input
     #[arg(long, visible_alias = "da", value_name = "TEXT", conflicts_with = "data_file_path")]
     #[arg(default_value = "Ping from the IronHub CLI")]
     data: String,
@@ -33,15 +33,20 @@ pub(crate) struct BodyForm<'a> {
 impl MessageBody {
     /// The bytes to send: text in the encoding that is declared, checked where it is declared to be JSON.
     pub(crate) fn read(&self, form: &BodyForm<'_>) -> Result<Vec<u8>, Failure> {
-        let Some(path) = &self.data_file_path else {
-            return form.encode(&self.data);
+        let (bytes, place) = match (&self.data_file_path, self.data.strip_prefix('@')) {
+            (Some(path), _) => (read(path, form.bytes_max)?, path.display().to_string()),
+            (None, Some("-")) => (read_input(form.bytes_max)?, "standard input".to_owned()),
+            (None, Some(path)) if Path::new(path).is_file() => {
+                (read(Path::new(path), form.bytes_max)?, path.to_owned())
+            }
+            // Also what begins with @ and names no file, as with `az`.
+            (None, _) => return form.encode(&self.data),
         };
-        let bytes = read(path, form.bytes_max)?;
         if form.is("application/octet-stream") {
             return Ok(bytes);
         }
         let text = String::from_utf8(bytes).map_err(|_| {
-            let message = format!("{} is not text in UTF-8", path.display());
+            let message = format!("{place} is not text in UTF-8");
             Failure::usage(message).with_hint("send bytes with the content type application/octet-stream")
         })?;
         form.encode(&text)
@@ -64,16 +69,28 @@ impl BodyForm<'_> {
     }
 }
 
-/// Reads no more than a message may have.
 fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
-    let unread = |error: std::io::Error| Failure::usage(format!("cannot read {}: {error}", path.display()));
+    let unread = |error: io::Error| Failure::usage(format!("cannot read {}: {error}", path.display()));
     let file = File::open(path).map_err(unread)?;
-    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
     let told = file.metadata().map_err(unread)?.len();
+    bounded(take(file, bytes_max).map_err(unread)?, told, bytes_max)
+}
+
+fn read_input(bytes_max: usize) -> Result<Vec<u8>, Failure> {
+    let unread = |error: io::Error| Failure::usage(format!("cannot read standard input: {error}"));
+    bounded(take(io::stdin().lock(), bytes_max).map_err(unread)?, 0, bytes_max)
+}
+
+/// Reads no more than one byte beyond what a message may have.
+fn take(from: impl Read, bytes_max: usize) -> io::Result<Vec<u8>> {
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
-    file.take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(unread)?;
+    from.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Refuses what is too large; `told` bytes are there, as far as that is known.
+fn bounded(bytes: Vec<u8>, told: u64, bytes_max: usize) -> Result<Vec<u8>, Failure> {
     if bytes.len() > bytes_max {
         let bytes = usize::try_from(told).unwrap_or(usize::MAX).max(bytes.len());
         return Err(Error::MessageTooLarge { bytes, bytes_max }.into());
@@ -154,5 +171,8 @@ mod tests {
             "the message has 9 bytes; at most 4 are allowed"
         );
         assert!(read("none", None, None).unwrap_err().starts_with("cannot read "));
+        let named = directory.path().join("a").display().to_string();
+        check(&format!("@{named}"), None, "utf-8", Ok(b"text"));
+        check("@nofile", None, "utf-8", Ok(b"@nofile"));
     }
 }

@@ -76,10 +76,10 @@ pub(crate) struct SimulateArgs {
     /// The status that direct methods are answered with
     #[arg(long, visible_alias = "mrc", value_name = "STATUS", default_value_t = 200)]
     method_response_code: i32,
-    /// What direct methods are answered with: JSON, or a file with it; the method's name and payload when left out
+    /// What direct methods are answered with: JSON, a file with it, or `@-`; the method's name and payload when left out
     #[arg(long, visible_alias = "mrp", value_name = "JSON")]
     method_response_payload: Option<String>,
-    /// What the device reports at first: a JSON object, or a file with it; desired properties are reported whenever they change
+    /// What the device reports at first: a JSON object, a file with it, or `@-`; desired properties are reported whenever they change
     #[arg(long, visible_alias = "irp", value_name = "JSON")]
     init_reported_properties: Option<String>,
     /// What becomes of messages from the cloud. MQTT can only complete: the others are received over HTTPS

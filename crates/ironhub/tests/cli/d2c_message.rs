@@ -1,6 +1,6 @@
 //! `ironhub device send-d2c-message`.
 
-use crate::stage::Stage;
+use crate::stage::{Ran, Stage};
 
 const DEVICE: &str = "MyPythonDevice";
 
@@ -18,6 +18,12 @@ async fn telemetry_is_sent_in_a_devices_name() {
     let bytes = stage.home.path("bytes");
     std::fs::write(&bytes, [0, 0xFF]).unwrap();
     let bytes = bytes.to_str().unwrap();
+    let mut from_input = stage
+        .home
+        .command(&send(DEVICE, &["--data", "@-", "-p", "$.ct=application/octet-stream"]));
+    from_input.stdin(std::fs::File::open(bytes).unwrap());
+    let ran = Ran::of(from_input);
+    assert_eq!(ran.code, 0, "{ran}");
     let binary = ["--dfp", bytes, "-p", "$.ct=application/octet-stream"];
     assert_eq!(stage.run(&send(DEVICE, &binary)).code, 0);
     stage.shows(

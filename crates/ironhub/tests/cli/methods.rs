@@ -3,7 +3,7 @@
 use ironhub_client::MethodResponse;
 use serde_json::{Value, json};
 
-use crate::stage::Stage;
+use crate::stage::{Ran, Stage};
 
 fn call<'a>(method: &'a str, further: &[&'a str]) -> Vec<&'a str> {
     [
@@ -31,6 +31,11 @@ async fn a_method_is_called_and_its_answer_printed() {
         &["--method-payload", file.to_str().unwrap(), "--to", "10"],
     ));
     assert_eq!(answer, json!({"payload": {"got": [1, 2]}, "status": 200}));
+
+    let mut from_input = stage.home.command(&call("echo", &["--mp", "@-"]));
+    from_input.stdin(std::fs::File::open(&file).unwrap());
+    let ran = Ran::of(from_input);
+    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap(), answer, "{ran}");
 
     let unknown = stage.run(&call("reboot", &[]));
     stage.compare("method-refused", &unknown);
