@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::processors::{Processors, Use};
 use super::report::figure;
-use super::timer::{Lateness, TimerProbe};
+use super::timer::{INTERVAL_MS, Lateness, TimerProbe};
 
 /// A hypervisor takes processors away for milliseconds at a time. When it has this share of them, each hundredth
 /// operation has met it, and the 99 % are the hypervisor's.
@@ -32,7 +32,7 @@ pub(super) struct Machine {
     /// Where the system tells it.
     #[serde(flatten)]
     pub(super) processors: Option<Use>,
-    /// Of timers of a millisecond.
+    /// Of timers of a few milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) timer_late_us: Option<Lateness>,
 }
@@ -68,7 +68,7 @@ impl Machine {
         let timer = self.timer_late_us.map(|late| {
             let ms = |us| figure(Duration::from_micros(us).as_secs_f64() * 1e3);
             let (p99, max) = (ms(late.p99), ms(late.max));
-            format!("a 1 ms timer late by p99 {p99} ms, longest {max} ms")
+            format!("a {INTERVAL_MS} ms timer late by p99 {p99} ms, longest {max} ms")
         });
         let parts: Vec<_> = processors.into_iter().chain(timer).collect();
         parts.join(", ")
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn people_read_what_the_machine_held_up() {
-        let timer = "a 1 ms timer late by p99 2.00 ms, longest 12.3 ms";
+        let timer = "a 5 ms timer late by p99 2.00 ms, longest 12.3 ms";
         let calm = format!("1.50 cores busy, 0.04 stolen, {timer}");
         check(Some(CALM), Some(PROMPT), &calm, "");
         check(Some(CALM), Some(LATE), &calm, "this machine held up a bare timer");
