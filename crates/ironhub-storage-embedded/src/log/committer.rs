@@ -11,7 +11,7 @@ use super::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, GROUP_HEADER_BYTE
 use super::inbox::{Batch, Inbox, OpenRun};
 use super::inner::{Halt, Inner};
 use super::journal::{Base, FrameExtent, JOURNAL_HEADER_BYTES, Segment};
-use super::limits::UNSEALED_SEGMENTS_MAX;
+use super::limits::{GROWTH_STEP_BYTES, UNSEALED_SEGMENTS_MAX};
 use crate::disk::{is_no_space, write_all_at};
 
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct Committer {
     segment: Arc<Segment>,
     /// Where the next frame goes.
     end: u64,
+    /// Up to here the segment's file has its blocks.
+    prepared: u64,
     next_batch: u64,
     /// Per partition of the shard.
     bases: Vec<Base>,
@@ -46,6 +48,7 @@ impl Committer {
             inner,
             shard,
             end: from.segment.end(),
+            prepared: size(&from.segment),
             segment: from.segment,
             next_batch: from.next_batch,
             last_enqueued_at: times.max().unwrap_or(Timestamp::UNIX_EPOCH),
@@ -94,6 +97,7 @@ impl Committer {
         let inner = Arc::clone(&self.inner);
         let (segment, frame, at) = (&self.segment, &self.frame, self.end);
         inner.until_space("write", &segment.path, || write_all_at(&*segment.file, frame, at))?;
+        self.prepare();
         self.sync()?;
         if inner.has_failed() {
             // Another thread has found the disk untrustworthy: nothing more is acknowledged.
@@ -106,6 +110,21 @@ impl Committer {
         self.inner.announcer.tell(&self.inner);
         self.ask_for_spare();
         Ok(())
+    }
+
+    /// A segment that no spare was ready for grows by zeros in steps, which the sync of this batch takes along: with each
+    /// batch, each sync would write the file system's own records as well. Behind the write: the last space is the batch's.
+    fn prepare(&mut self) {
+        let end = self.end + self.frame.len() as u64;
+        if !self.inner.settings.zero_ahead || end <= self.prepared {
+            return;
+        }
+        let to = (end + GROWTH_STEP_BYTES)
+            .min(self.inner.settings.segment_bytes)
+            .max(end);
+        if self.segment.file.zero(end, to).is_ok() {
+            self.prepared = to;
+        }
     }
 
     fn sync(&self) -> Result<(), Halt> {
@@ -203,6 +222,7 @@ impl Committer {
             .add_segment(self.shard, self.next_batch, self.bases.clone())?;
         let full = std::mem::replace(&mut self.segment, next);
         self.end = JOURNAL_HEADER_BYTES as u64;
+        self.prepared = size(&self.segment);
         self.marked = false;
         self.asked_for_spare = false;
         let number = full.header.number;
@@ -247,6 +267,11 @@ impl Committer {
             _ => Ok(()),
         }
     }
+}
+
+/// Of the file; 0 when it cannot be told, and then it is prepared once more.
+fn size(segment: &Segment) -> u64 {
+    segment.file.size().unwrap_or_default()
 }
 
 fn frame_bytes(batch: &Batch) -> u64 {

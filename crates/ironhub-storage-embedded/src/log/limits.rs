@@ -25,6 +25,8 @@ pub const UNSEALED_SEGMENTS_MAX: usize = 2;
 pub const BLOCK_BYTES_MAX: usize = 64 * 1024;
 /// Largest uncompressed block that a reader believes.
 pub const BLOCK_RAW_BYTES_MAX: usize = BLOCK_BYTES_MAX + EVENT_BYTES_MAX + 1024;
+/// Bytes by which a segment grows that was not prepared: little enough for one batch to bear.
+pub const GROWTH_STEP_BYTES: u64 = 256 * 1024;
 /// Bytes that work behind the commits leaves un-synced in a file, give or take what it writes at once. Larger syncs hold
 /// up those of commits for longer.
 pub const BACKGROUND_STEP_BYTES: u64 = 1024 * 1024;

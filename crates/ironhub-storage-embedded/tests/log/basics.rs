@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ironhub_hub::ports::{Bounds, EventLog, LogError, Start, SubmitError};
 use ironhub_model::{PartitionId, SequenceNumber, Timestamp};
 use ironhub_storage_embedded::disk::{Disk, MemoryDisk, RealDisk};
-use ironhub_storage_embedded::log::limits::BACKGROUND_STEP_BYTES;
+use ironhub_storage_embedded::log::limits::{BACKGROUND_STEP_BYTES, GROWTH_STEP_BYTES};
 use ironhub_storage_embedded::log::{Log, LogHealth, OpenError};
 
 use crate::harness::{Bench, append, event, parse, read_all, submit, until};
@@ -235,4 +235,26 @@ async fn work_behind_the_commits_syncs_in_steps() {
     let steps = bench.disk.unsynced_bytes_max(".sealed") as u64;
     assert!(steps < 2 * BACKGROUND_STEP_BYTES, "{steps}");
     assert!(log.stats().sealed_bytes > 6 * BACKGROUND_STEP_BYTES);
+}
+
+#[tokio::test]
+async fn a_segment_that_was_not_prepared_grows_in_steps() {
+    let bench = Bench {
+        segment_bytes: 4 * GROWTH_STEP_BYTES,
+        zero_ahead: true,
+        ..Bench::default()
+    };
+    let log = bench.open();
+    let name = bench.names("journal").pop().unwrap();
+    let size = || bench.disk.contents(std::path::Path::new(&name)).len() as u64;
+    let mut sizes = Vec::new();
+    for number in 0..20 {
+        append(&log, 0, &event(0, number, 20_000)).await;
+        sizes.push(size());
+    }
+    sizes.dedup();
+    let grown: Vec<_> = sizes.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(grown.len() == 1 && grown[0] > GROWTH_STEP_BYTES, "{sizes:?}");
+    drop(log);
+    assert_eq!(read_all(&bench.open(), 0).await.len(), 20);
 }
