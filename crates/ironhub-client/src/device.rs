@@ -155,7 +155,8 @@ impl DeviceClient {
     /// Has `handler` answer a direct method. Handlers run side by side, each in a task of its own; a later one for the
     /// same name replaces the earlier. Methods without a handler are answered with status 501.
     ///
-    /// A handler that holds this client keeps it from being dropped; close it then.
+    /// A handler that holds this client keeps it from being dropped; close it then, but not within the handler:
+    /// [`close`](Self::close) waits for its answer.
     pub async fn on_method<F, A>(&self, name: &str, handler: F) -> Result<(), Error>
     where
         F: Fn(MethodRequest) -> A + Send + Sync + 'static,
