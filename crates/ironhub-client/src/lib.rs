@@ -27,9 +27,14 @@ pub use device::{
     MethodRequest, MethodResponse, ReceivedMessage, Section, Telemetry, Transport,
 };
 pub use error::{Error, HubError};
+pub use ironhub_model::connection_string::InvalidConnectionString;
+pub use ironhub_model::identity::{Capabilities, InvalidId};
 pub use ironhub_model::{
-    AckRequest, C2dMessage, ConnectionString, DeviceId, FeedbackRecord, FeedbackStatus, IdentityId, ModuleId, Timestamp,
+    AckRequest, AuthenticationType, C2dMessage, ConnectionString, DeviceId, DeviceStatus, Etag, FeedbackRecord,
+    FeedbackStatus, GenerationId, IdentityId, LockToken, ModuleId, Permissions, SymmetricKey, SystemProperties,
+    Timestamp,
 };
+pub use ironhub_mqtt::packet::ConnectRefusal;
 pub use retry::RetryPolicy;
 pub use service::{
     C2dSender, Device, DeviceAuthentication, Event, EventReader, EventReaderBuilder, FeedbackReceiver, KeyChoice,

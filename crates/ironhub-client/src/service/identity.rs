@@ -9,6 +9,20 @@ use serde_json::{Map, Value};
 
 /// A device identity. What the hub fills in is ignored when it is written, so a record that was read can be changed and
 /// written back.
+///
+/// ```no_run
+/// # async fn example(service: ironhub_client::ServiceClient) -> Result<(), Box<dyn std::error::Error>> {
+/// use ironhub_client::{DeviceId, DeviceStatus, Match};
+///
+/// let mut device = service.device(&DeviceId::parse("wind-1")?).await?;
+/// device.status = DeviceStatus::Disabled;
+/// device.status_reason = Some("in repair".to_owned());
+/// // Unless somebody else has changed the record meanwhile.
+/// let version = device.etag.clone().map_or(Match::Any, Match::Etag);
+/// service.update_device(&device, &version).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Device {
