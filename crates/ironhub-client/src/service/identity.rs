@@ -61,6 +61,17 @@ pub struct Device {
 }
 
 /// A module identity; see [`Device`].
+///
+/// ```no_run
+/// # async fn example(service: ironhub_client::ServiceClient) -> Result<(), Box<dyn std::error::Error>> {
+/// use ironhub_client::{DeviceClient, DeviceId, Module, ModuleId};
+///
+/// let module = Module::new(DeviceId::parse("wind-1")?, ModuleId::parse("gearbox")?);
+/// let module = service.create_module(&module).await?;
+/// let gearbox = DeviceClient::builder_for(service.module_connection_string(&module)?).connect().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Module {

@@ -1,12 +1,12 @@
 //! Device and module identities.
 
 use hyper::Method;
-use ironhub_model::{ConnectionString, DeviceId, IdentityId, ModuleId, percent};
+use ironhub_model::{AuthenticationType, ConnectionString, DeviceId, IdentityId, ModuleId, percent};
 use serde::Deserialize;
 
 use super::ServiceClient;
 use super::http::Call;
-use super::identity::{Device, Module};
+use super::identity::{Device, DeviceAuthentication, Module};
 use super::precondition::Match;
 use crate::error::Error;
 
@@ -94,22 +94,41 @@ impl ServiceClient {
         self.http().send(call).await.map(drop)
     }
 
-    /// The connection string by which this device connects with its first key, or with a certificate where it has no
-    /// keys.
+    /// The connection string by which this device connects with its first key, or with a certificate if that is how it
+    /// proves itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] when the record has no keys and needs some: it has not been created yet, or the hub does
+    /// not tell them to this policy.
     pub fn connection_string(&self, device: &Device) -> Result<ConnectionString, Error> {
-        let x509 = format!(
-            "HostName={};DeviceId={};x509=true",
-            self.http().host(),
-            device.device_id
-        );
-        match device.authentication.primary_key() {
-            Some(key) => {
-                let key = key.clone();
-                let id = device.device_id.clone();
-                Ok(ConnectionString::for_device(self.http().host(), id, None, key))
-            }
-            None => Ok(ConnectionString::parse(&x509)?),
+        self.string_of(IdentityId::device(device.device_id.clone()), &device.authentication)
+    }
+
+    /// The same for a module.
+    pub fn module_connection_string(&self, module: &Module) -> Result<ConnectionString, Error> {
+        let id = IdentityId::module(module.device_id.clone(), module.module_id.clone());
+        self.string_of(id, &module.authentication)
+    }
+
+    fn string_of(&self, id: IdentityId, authentication: &DeviceAuthentication) -> Result<ConnectionString, Error> {
+        use AuthenticationType::{CertificateAuthority, SelfSigned};
+        let x509 = matches!(authentication.kind, Some(SelfSigned | CertificateAuthority));
+        let key = authentication.primary_key().filter(|_| !x509).cloned();
+        if key.is_none() && !x509 {
+            return Err(Error::Configuration(format!(
+                "the record of {id} has no keys: they come with the hub's answer, for policies with RegistryRead"
+            )));
         }
+        Ok(ConnectionString {
+            host_name: self.http().host().to_owned(),
+            gateway_host_name: None,
+            device_id: Some(id.device),
+            module_id: id.module,
+            policy: None,
+            key,
+            x509,
+        })
     }
 
     /// How many devices are registered.

@@ -1,7 +1,10 @@
 //! What a back end asks over HTTPS.
 
-use ironhub_client::{Device, Error, KeyChoice, Match, MethodInvocation, MethodResponse, Module, ServiceClient};
-use ironhub_model::{DeviceId, DeviceStatus, IdentityId, ModuleId};
+use ironhub_client::service::Thumbprints;
+use ironhub_client::{
+    Device, DeviceAuthentication, DeviceId, DeviceStatus, Error, IdentityId, KeyChoice, Match, MethodInvocation,
+    MethodResponse, Module, ModuleId, ServiceClient,
+};
 use serde_json::json;
 
 use crate::features::soon;
@@ -68,6 +71,23 @@ async fn a_new_device_connects_with_the_string_it_was_given() {
     let client = hub.client(connection).connect().await.unwrap();
     soon(client.send_telemetry("hello")).await.unwrap();
     assert_eq!(hub.telemetry().await, ["hello"]);
+
+    let module = Module::new(id("new"), "gearbox".to_owned().try_into().unwrap());
+    let module = service.create_module(&module).await.unwrap();
+    let connection = service.module_connection_string(&module).unwrap();
+    let client = hub.client(connection).connect().await.unwrap();
+    assert_eq!(client.id().to_string(), "new/gearbox");
+    soon(client.send_telemetry("hello too")).await.unwrap();
+    let thumbprints = Thumbprints {
+        primary_thumbprint: Some("0".repeat(40)),
+        secondary_thumbprint: None,
+    };
+    let mut certified = Device::new(id("certified"));
+    let keyless = service.connection_string(&certified).unwrap_err().to_string();
+    assert!(keyless.starts_with("the record of certified has no keys"), "{keyless}");
+    certified.authentication = DeviceAuthentication::self_signed(thumbprints);
+    let connection = service.connection_string(&certified).unwrap();
+    assert_eq!(connection.expose(), "HostName=localhost;DeviceId=certified;x509=true");
 }
 
 #[tokio::test]
