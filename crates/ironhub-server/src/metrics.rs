@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use ironhub_storage_embedded::log::{Log, LogStats};
+use metrics::{counter, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
@@ -11,11 +13,31 @@ pub(crate) fn install() {
     RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().ok());
 }
 
-/// All metrics as text.
-pub(crate) fn render() -> String {
+/// All metrics as text, those of the event log as they are now.
+pub(crate) fn render(log: &Log) -> String {
+    record(&log.stats());
     RECORDER
         .get()
         .and_then(Option::as_ref)
         .map(PrometheusHandle::render)
         .unwrap_or_default()
+}
+
+fn record(log: &LogStats) {
+    counter!("ironhub_log_records_total").absolute(log.records);
+    counter!("ironhub_log_batches_total").absolute(log.batches);
+    counter!("ironhub_log_bytes_total").absolute(log.bytes);
+    counter!("ironhub_log_syncs_total").absolute(log.syncs);
+    let sync_us = u64::try_from(log.sync_time.as_micros()).unwrap_or(u64::MAX);
+    counter!("ironhub_log_sync_microseconds_total").absolute(sync_us);
+    counter!("ironhub_log_slow_syncs_total").absolute(log.slow_syncs);
+    gauge!("ironhub_log_inbox_records").set(float(log.inbox_records));
+    gauge!("ironhub_log_unsealed_segments").set(float(log.unsealed_segments));
+    gauge!("ironhub_log_sealed_files").set(float(log.sealed_files));
+    gauge!("ironhub_log_sealed_bytes").set(float(log.sealed_bytes));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Prometheus's values are of this type")]
+fn float(count: u64) -> f64 {
+    count as f64
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ironhub_hub::ports::Clock;
 use ironhub_hub::{Hub, HubConfig, HubError};
 use ironhub_model::{DeviceId, SymmetricKey};
+use ironhub_storage_embedded::log::Log;
 use ironhub_transport::amqp::AmqpService;
 use ironhub_transport::faults::{Faults, break_requests};
 use ironhub_transport::http::{AllowedOrigins, HttpService};
@@ -36,6 +37,8 @@ const DRAIN_MAX: Duration = Duration::from_secs(10);
 /// A running hub. Dropping it ends it at once; [`Server::shutdown`] ends it in order.
 pub struct Server {
     hub: Hub<Embedded>,
+    /// The hub's own, for its metrics.
+    log: Log,
     config: ServerConfig,
     certificates: Arc<Certificates>,
     announcement: Announcement,
@@ -130,7 +133,7 @@ impl Server {
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
         config.check()?;
         let (certificates, ca_file) = chains::load(&config)?;
-        let (hub, device_keys) = start_hub(&config).await?;
+        let (hub, log, device_keys) = start_hub(&config).await?;
         let bound = Bound::bind(&config, Arc::clone(&certificates)).await?;
         let announcement = Announcement {
             host_name: config.host_name.clone(),
@@ -142,6 +145,7 @@ impl Server {
         };
         let mut server = Self {
             hub,
+            log,
             certificates,
             announcement,
             listeners: JoinSet::new(),
@@ -219,10 +223,10 @@ impl Server {
     }
 
     fn node_options(&self) -> NodeOptions {
-        let hub = self.hub.clone();
+        let (hub, log) = (self.hub.clone(), self.log.clone());
         NodeOptions {
             health: Arc::new(move || hub.health()),
-            metrics: Arc::new(metrics::render),
+            metrics: Arc::new(move || metrics::render(&log)),
             ca_pem: self.ca_pem().map(Arc::from),
         }
     }
@@ -243,8 +247,8 @@ impl WebSocketService for NoWebSockets {
     async fn serve(self: Arc<Self>, _: SubProtocol, _: WebSocketStream<Socket>, _: Peer, _: Drain) {}
 }
 
-/// The hub, and the keys of its seeded devices.
-async fn start_hub(config: &ServerConfig) -> Result<(Hub<Embedded>, DeviceKeys), StartError> {
+/// The hub, its event log, and the keys of its seeded devices.
+async fn start_hub(config: &ServerConfig) -> Result<(Hub<Embedded>, Log, DeviceKeys), StartError> {
     metrics::install();
     let mut host_names = vec![config.host_name.clone()];
     host_names.extend(config.host_aliases.iter().cloned());
@@ -260,9 +264,10 @@ async fn start_hub(config: &ServerConfig) -> Result<(Hub<Embedded>, DeviceKeys),
     let mut hub_config = HubConfig::new(hub_name, host_names, initial::settings(config)?);
     hub_config.created_at = created_at;
     hub_config.dev = config.profile == Profile::Dev;
+    let log = parts.log.clone();
     let hub = Hub::start(hub_config, parts).await?;
     let device_keys = initial::apply(&hub, config).await?;
-    Ok((hub, device_keys))
+    Ok((hub, log, device_keys))
 }
 
 /// `localhost` where that leads there.

@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use ironhub_hub::ports::{Bounds, Completion, EventLog, LogError, LogRecord, Retention, Start, SubmitError};
 use ironhub_model::{PartitionId, SequenceNumber};
@@ -114,6 +115,8 @@ impl Log {
             batches: total(&inner.counters.batches),
             bytes: total(&inner.counters.bytes),
             syncs: total(&inner.counters.syncs),
+            sync_time: Duration::from_micros(total(&inner.counters.sync_us)),
+            slow_syncs: total(&inner.counters.slow_syncs),
             inbox_records,
             sealed_files,
             sealed_bytes,

@@ -50,11 +50,12 @@ impl Inner {
     }
 }
 
+/// For the log's threads, to time the disk.
 #[expect(
     clippy::disallowed_methods,
-    reason = "a thread outside any runtime, whose disk no test pauses"
+    reason = "threads outside any runtime, whose disk no test pauses"
 )]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 

@@ -7,11 +7,12 @@ use bytes::Bytes;
 use ironhub_model::Timestamp;
 
 use super::answer::Span;
+use super::background::now;
 use super::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, GROUP_HEADER_BYTES, put_group_header};
 use super::inbox::{Batch, Inbox, OpenRun};
 use super::inner::{Halt, Inner};
 use super::journal::{Base, FrameExtent, JOURNAL_HEADER_BYTES, Segment};
-use super::limits::{GROWTH_STEP_BYTES, UNSEALED_SEGMENTS_MAX};
+use super::limits::{GROWTH_STEP_BYTES, SLOW_SYNC, UNSEALED_SEGMENTS_MAX};
 use crate::disk::{is_no_space, write_all_at};
 
 #[derive(Debug)]
@@ -128,11 +129,16 @@ impl Committer {
     }
 
     fn sync(&self) -> Result<(), Halt> {
-        self.inner.counters.syncs.fetch_add(1, Ordering::Relaxed);
-        self.segment
-            .file
-            .sync()
-            .map_err(|error| Halt::fatal("sync", &self.segment.path, &error))
+        let (counters, began) = (&self.inner.counters, now());
+        let outcome = self.segment.file.sync();
+        let took = began.elapsed();
+        counters.syncs.fetch_add(1, Ordering::Relaxed);
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        counters.sync_us.fetch_add(took_us, Ordering::Relaxed);
+        if took > SLOW_SYNC {
+            counters.slow_syncs.fetch_add(1, Ordering::Relaxed);
+        }
+        outcome.map_err(|error| Halt::fatal("sync", &self.segment.path, &error))
     }
 
     fn count(&self, batch: &Batch) {

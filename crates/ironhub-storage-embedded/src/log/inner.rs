@@ -69,6 +69,8 @@ pub(crate) struct Counters {
     pub(crate) batches: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) syncs: AtomicU64,
+    pub(crate) sync_us: AtomicU64,
+    pub(crate) slow_syncs: AtomicU64,
 }
 
 /// Why a thread ends.

@@ -1,5 +1,7 @@
 //! Every limit of the event log. The unit is part of the name.
 
+use std::time::Duration;
+
 /// Largest event in its stored form: the largest message, its annotations, and room to grow.
 pub const EVENT_BYTES_MAX: usize = 1024 * 1024;
 /// Records of one batch: one write, one sync.
@@ -25,6 +27,8 @@ pub const UNSEALED_SEGMENTS_MAX: usize = 2;
 pub const BLOCK_BYTES_MAX: usize = 64 * 1024;
 /// Largest uncompressed block that a reader believes.
 pub const BLOCK_RAW_BYTES_MAX: usize = BLOCK_BYTES_MAX + EVENT_BYTES_MAX + 1024;
+/// A sync of a batch that takes longer counts as slow: who waits for an acknowledgement notices it.
+pub const SLOW_SYNC: Duration = Duration::from_millis(10);
 /// Bytes by which a segment grows that was not prepared: little enough for one batch to bear.
 pub const GROWTH_STEP_BYTES: u64 = 256 * 1024;
 /// Bytes that work behind the commits leaves un-synced in a file, give or take what it writes at once. Larger syncs hold

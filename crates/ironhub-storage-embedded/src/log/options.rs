@@ -175,6 +175,10 @@ pub struct LogStats {
     pub bytes: u64,
     /// Journal syncs, those of new segments included.
     pub syncs: u64,
+    /// Time that the syncs of batches took, all together.
+    pub sync_time: Duration,
+    /// Those of them that took longer than [`SLOW_SYNC`](super::limits::SLOW_SYNC).
+    pub slow_syncs: u64,
     /// Records submitted and not yet durable.
     pub inbox_records: u64,
     /// Sealed files now.

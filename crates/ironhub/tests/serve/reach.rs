@@ -83,14 +83,48 @@ async fn a_development_hub_that_listens_further_has_keys_of_its_own() {
     hub.stop().await;
 }
 
-/// The first line of the answer of the plain port.
+/// The answer of the plain port.
 async fn plain(port: u16, request: &str) -> String {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
     let request = format!("{request}\nConnection: close\n\n").replace('\n', "\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    answer.lines().next().unwrap_or_default().to_owned()
+    answer
+}
+
+#[tokio::test]
+async fn metrics_tell_what_the_log_has_done() {
+    let mut stage = Stage::new();
+    let hub = stage.start(stage.dev(&[])).await;
+    let mut owner = hub.owner().await;
+    let sent = owner.call_with("POST /devices/MyPythonDevice/messages/events", &[], "21.5".into());
+    assert_eq!(sent.await.unwrap().status.as_u16(), 204);
+    let metrics = plain(hub.port("health"), "GET /metrics HTTP/1.1\nHost: localhost").await;
+    let value = |name: &str| -> u64 {
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name} not in:\n{metrics}"))
+            .parse()
+            .unwrap()
+    };
+    let (records, batches) = (value("ironhub_log_records_total"), value("ironhub_log_batches_total"));
+    // The device's creation is an event.
+    assert!(
+        (1..=records).contains(&batches),
+        "{batches} batches of {records} records"
+    );
+    assert!(value("ironhub_log_bytes_total") > 0);
+    assert!(value("ironhub_log_syncs_total") >= batches);
+    assert!(value("ironhub_log_sync_microseconds_total") >= batches);
+    assert!(value("ironhub_log_slow_syncs_total") <= value("ironhub_log_syncs_total"));
+    assert_eq!(value("ironhub_log_unsealed_segments"), 1);
+    assert_eq!(
+        (value("ironhub_log_sealed_files"), value("ironhub_log_sealed_bytes")),
+        (0, 0)
+    );
+    hub.stop().await;
 }
 
 #[tokio::test]
@@ -117,7 +151,8 @@ async fn foreign_names_and_foreign_pages_get_nothing() {
             "HTTP/1.1 405 Method Not Allowed",
         ),
     ] {
-        assert_eq!(plain(hub.port("health"), request).await, expected, "{request}");
+        let answer = plain(hub.port("health"), request).await;
+        assert_eq!(answer.lines().next(), Some(expected), "{request}");
     }
     let mut owner = hub.owner().await;
     for (origin, status) in [
