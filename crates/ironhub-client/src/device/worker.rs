@@ -116,7 +116,7 @@ impl Worker {
     }
 
     async fn live(&mut self, mut first: Option<Link>) -> Result<(), Error> {
-        let mut outage = Outage::new();
+        let mut outage = Outage::begun();
         loop {
             let connected = match first.take() {
                 Some(link) => Ok(link),
@@ -127,17 +127,14 @@ impl Worker {
             };
             let error = match connected {
                 Ok(link) => {
-                    let began = Instant::now();
+                    outage.connected();
                     match self.serve(link).await {
                         End::Closed => return Ok(()),
                         End::Renewal => {
-                            outage = Outage::new();
+                            outage = Outage::begun();
                             continue;
                         }
-                        End::Lost(error) => {
-                            outage.connected(began);
-                            error
-                        }
+                        End::Lost(error) => error,
                     }
                 }
                 Err(error) => error,

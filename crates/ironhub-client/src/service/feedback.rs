@@ -47,7 +47,7 @@ impl ServiceClient {
             connector: self.amqp().clone(),
             link: None,
             epoch: 0,
-            outage: Outage::new(),
+            outage: Outage::default(),
         }
     }
 }
@@ -93,7 +93,7 @@ impl FeedbackReceiver {
             none => {
                 let open = none.insert(OpenLink::attach(&self.connector).await?);
                 self.epoch += 1;
-                self.outage.connected(tokio::time::Instant::now());
+                self.outage.connected();
                 open
             }
         };

@@ -3,7 +3,7 @@ use std::fmt;
 use ironhub_amqp::connection::{Delivery, Event as AmqpEvent, LinkId};
 use ironhub_amqp::performative::{Attach, DeliveryState, Role, Source, Target};
 use ironhub_dialect::amqp::events::{ReceivedEvent, filter_after_offset, filter_since};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tracing::warn;
 
 use super::place::{Directory, Place};
@@ -99,7 +99,7 @@ impl EventReaderBuilder {
             place,
             partitions,
             connection: None,
-            outage: Outage::new(),
+            outage: Outage::default(),
             checkpoint: self
                 .checkpoint
                 .map(|(every, hook)| Checkpoint { every, count: 0, hook }),
@@ -107,6 +107,7 @@ impl EventReaderBuilder {
             positions: self.positions,
         };
         reader.attach_all(connection).await?;
+        reader.outage.connected();
         Ok(reader)
     }
 }
@@ -160,7 +161,7 @@ impl EventReader {
         if self.connection.is_none() {
             let connection = self.place.connect(&self.connector).await?;
             self.attach_all(connection).await?;
-            self.outage.connected(Instant::now());
+            self.outage.connected();
         }
         let Some(connection) = &mut self.connection else {
             return Err(Error::Lost("the AMQP connection is gone".to_owned()));
