@@ -33,6 +33,11 @@ impl Outage {
         self.connected_at = Some(Instant::now());
     }
 
+    /// Was the last delay the first of several? Connections that broke at once belong to the outage before.
+    pub(crate) fn has_just_begun(&self) -> bool {
+        self.attempts == 1
+    }
+
     /// The delay before the next attempt, or the error when there shall be none.
     ///
     /// A connection that did not even last as long as the wait for it counts as a failed attempt: a hub that accepts

@@ -11,6 +11,7 @@ use ironhub_model::{ConsumerGroup, Timestamp};
 use serde_json::{Map, Value};
 
 use super::ServiceClient;
+use crate::error::Error;
 pub use reader::EventReader;
 
 /// Where a reader begins in a partition for which it has no position.
@@ -49,6 +50,7 @@ pub struct Event {
 pub type Positions = BTreeMap<String, String>;
 
 type Hook = Box<dyn FnMut(&Positions) + Send>;
+type OutageHook = Box<dyn FnMut(&Error) + Send>;
 
 /// A reader of events before it connects; made by [`ServiceClient::events`].
 pub struct EventReaderBuilder {
@@ -58,6 +60,7 @@ pub struct EventReaderBuilder {
     positions: Positions,
     partitions: Option<Vec<String>>,
     checkpoint: Option<(u64, Hook)>,
+    on_outage: Option<OutageHook>,
 }
 
 impl ServiceClient {
@@ -70,6 +73,7 @@ impl ServiceClient {
             positions: Positions::new(),
             partitions: None,
             checkpoint: None,
+            on_outage: None,
         }
     }
 }
@@ -103,6 +107,13 @@ impl EventReaderBuilder {
     /// An event counts as dealt with when the next one is asked for.
     pub fn checkpoint_every(mut self, count: u64, hook: impl FnMut(&Positions) + Send + 'static) -> Self {
         self.checkpoint = Some((count.max(1), Box::new(hook)));
+        self
+    }
+
+    /// Calls `hook` when the connection breaks, with the reason: once, however many attempts the reader then makes to
+    /// connect again. For those who want to show it; nobody has to act on it.
+    pub fn on_outage(mut self, hook: impl FnMut(&Error) + Send + 'static) -> Self {
+        self.on_outage = Some(Box::new(hook));
         self
     }
 }

@@ -1,12 +1,13 @@
 //! Reading what devices send.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use ironhub_client::{DeviceClient, EventReader, Positions, StartFrom};
+use ironhub_client::{DeviceClient, Error, EventReader, Positions, RetryPolicy, StartFrom};
 use tokio::time::Instant;
 
 use crate::features::soon;
-use crate::hub::{DEVICE, TestHub, token_lifetime};
+use crate::hub::{DEVICE, TestHub, eager, token_lifetime};
 use crate::proxy::Proxy;
 
 async fn send(device: &DeviceClient, from: usize, to: usize) {
@@ -103,6 +104,38 @@ async fn a_reader_goes_on_after_each_cut() {
         read = half;
     }
     expect(&mut reader, read, ROUNDS * 50).await;
+}
+
+/// A reader that was connected for longer than its patience lasts is patient all the same.
+#[tokio::test]
+async fn a_reader_gives_up_for_want_of_a_connection_only() {
+    let hub = TestHub::start().await;
+    let proxy = Proxy::to(hub.server.announcement().ports.amqp).await;
+    let patience = Duration::from_millis(200);
+    let brief = RetryPolicy {
+        give_up_after: Some(patience),
+        ..eager()
+    };
+    let service = hub.service().amqp_port(proxy.port).retry(brief).build().unwrap();
+    let device = hub.device().connect().await.unwrap();
+    let told: Arc<Mutex<Vec<Error>>> = Arc::default();
+    let book = Arc::clone(&told);
+    let reader = service
+        .events()
+        .on_outage(move |error| book.lock().unwrap().push(error.clone()));
+    let mut reader = soon(reader.connect()).await.unwrap();
+    let (begin, mut sent) = (Instant::now(), 0);
+    while begin.elapsed() <= patience {
+        send(&device, sent, sent + 1).await;
+        expect(&mut reader, sent, sent + 1).await;
+        sent += 1;
+    }
+    assert_eq!(*told.lock().unwrap(), []);
+    proxy.cut();
+    send(&device, sent, sent + 1).await;
+    expect(&mut reader, sent, sent + 1).await;
+    let told = told.lock().unwrap();
+    assert!(matches!(told[..], [Error::Lost(_)]), "{told:?}");
 }
 
 /// Without a renewal the hub cuts the connection when the token ends.

@@ -89,6 +89,7 @@ pub(crate) async fn run(args: MonitorEventsArgs) -> Result<(), Failure> {
         .enqueued_time
         .map_or(StartFrom::Latest, |ms| StartFrom::Since(Timestamp::from_millis(ms)));
     let reader = service.events().consumer_group(&args.consumer_group).start(start);
+    let reader = reader.on_outage(|error| output::note(&format!("{}; connecting again", visible(&error.to_string()))));
     let mut reader = reader.connect().await.map_err(|error| args.not_opened(error))?;
     let mut watch = Watch::new(Some(Duration::from_secs(args.timeout)).filter(|timeout| !timeout.is_zero()))?;
     output::note(&starting(args.device_id.as_ref()));

@@ -89,6 +89,17 @@ async fn a_monitor_ends() {
 }
 
 #[tokio::test]
+async fn a_monitor_tells_that_the_hub_is_gone() {
+    let mut stage = Stage::new().await;
+    let mut monitor = stage.beside(&[EVENTS, "--timeout", "0"]);
+    monitor.notes("Starting event monitor");
+    stage.hub.kill();
+    let note = monitor.notes("the connection was lost: ");
+    assert!(note.ends_with("; connecting again\n"), "{note}");
+    assert_eq!(monitor.stopped_by("INT").code, 0);
+}
+
+#[tokio::test]
 async fn a_monitor_that_cannot_begin_says_why() {
     let stage = Stage::new().await;
     stage.refuses("events-unknown-group", 3, &[EVENTS, "--consumer-group", "billing"]);

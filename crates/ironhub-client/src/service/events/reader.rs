@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use super::place::{Directory, Place};
-use super::{Event, EventReaderBuilder, Hook, Positions, StartFrom};
+use super::{Event, EventReaderBuilder, Hook, OutageHook, Positions, StartFrom};
 use crate::error::Error;
 use crate::limits::EVENT_CREDIT;
 use crate::outage::Outage;
@@ -45,6 +45,7 @@ pub struct EventReader {
     connection: Option<AmqpConnection>,
     outage: Outage,
     checkpoint: Option<Checkpoint>,
+    on_outage: Option<OutageHook>,
     /// Given out last: dealt with when the next one is asked for.
     given: Option<(String, String)>,
     positions: Positions,
@@ -103,6 +104,7 @@ impl EventReaderBuilder {
             checkpoint: self
                 .checkpoint
                 .map(|(every, hook)| Checkpoint { every, count: 0, hook }),
+            on_outage: self.on_outage,
             given: None,
             positions: self.positions,
         };
@@ -114,7 +116,8 @@ impl EventReaderBuilder {
 
 impl EventReader {
     /// The next event of any partition. Connects again when the connection breaks; an error is for good, or the retry
-    /// policy's end. Cancel-safe.
+    /// policy's end. Cancel-safe: no event is lost. An attempt to connect that is cancelled begins anew, so leave it the
+    /// time that it needs.
     pub async fn next(&mut self) -> Result<Event, Error> {
         self.deal_with_given();
         loop {
@@ -127,6 +130,9 @@ impl EventReader {
             };
             self.connection = None;
             let delay = self.outage.delay(&self.connector.retry, &error)?;
+            if let Some(hook) = self.on_outage.as_mut().filter(|_| self.outage.has_just_begun()) {
+                hook(&error);
+            }
             sleep(delay).await;
         }
     }
