@@ -126,6 +126,12 @@ pub const AMQP_CLAIM_WAIT_MAX: Duration = Duration::from_mins(1);
 pub const AMQP_REQUESTS_CREDIT: u32 = 100;
 /// Bytes of the tokens that are being looked at on one AMQP connection; as many as may wait before anybody is known.
 pub const AMQP_TOKENS_PENDING_BYTES_MAX: usize = 48 * 1024;
+/// How long a client that is known may leave unread what it is sent over AMQP: as long as the idle time-out that it is
+/// told. Readers of events work on a batch for minutes, and azure-eventhub for Python reads its socket between two batches
+/// only.
+pub const AMQP_UNREAD_MAX: Duration = Duration::from_mins(4);
+// Nobody who is known has less time than a stranger.
+const _: () = assert!(STALL_MAX.as_secs() < AMQP_UNREAD_MAX.as_secs());
 /// How long a client may take to answer the end of its AMQP connection.
 pub const AMQP_CLOSE_WAIT_MAX: Duration = Duration::from_secs(2);
 

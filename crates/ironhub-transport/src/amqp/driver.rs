@@ -9,7 +9,7 @@ use std::time::Duration;
 use ironhub_amqp::connection::{Config, Connection, Event, Side};
 use ironhub_amqp::limits::ConnectionLimits;
 use ironhub_hub::{Claim, HubError, Ports};
-use ironhub_model::limits::{AMQP_CLAIM_WAIT_MAX, AMQP_CLOSE_WAIT_MAX, STALL_MAX};
+use ironhub_model::limits::{AMQP_CLAIM_WAIT_MAX, AMQP_CLOSE_WAIT_MAX, AMQP_UNREAD_MAX, STALL_MAX};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::coop::consume_budget;
@@ -268,7 +268,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, P: Ports> Driver<S, P> {
                 written_bytes: self.wire.written_bytes(),
             }),
         };
-        let stalled_at = self.unread.map(|unread| unread.since + STALL_MAX);
+        let unread_max = if self.is_known { AMQP_UNREAD_MAX } else { STALL_MAX };
+        let stalled_at = self.unread.map(|unread| unread.since + unread_max);
         if stalled_at.is_some_and(|at| at <= now) {
             return Err(End::NotReading);
         }

@@ -7,10 +7,14 @@ use ironhub_amqp::management;
 use ironhub_amqp::message::{self, Body, Message, MessageId, Properties};
 use ironhub_amqp::performative::{AmqpError, Attach, DeliveryState, Role, Source, Target, condition};
 use ironhub_amqp::types::{Descriptor, Encoded, Value, encode};
+use ironhub_model::limits::AMQP_UNREAD_MAX;
 use ironhub_model::registry::Precondition;
 use ironhub_model::{ConsumerGroup, D2cMessage, IdentityId, PartitionId};
 
-use crate::client::{Client, Pair};
+use tokio::net::TcpSocket;
+use tokio::time::{pause, resume, sleep};
+
+use crate::client::{Answer, Client, Pair};
 use crate::hub::{DEVICE, EVENT_HUB, HOST, TestHub, start};
 
 const SELECTOR: &str = "apache.org:selector-filter:string";
@@ -420,4 +424,56 @@ async fn a_removed_group_ends_its_readers_and_a_removed_policy_too() {
     change(&|settings| settings.policies.retain(|policy| policy.name != "service")).await;
     let error = client.detached(default).await.unwrap();
     assert_eq!(error.condition, condition::UNAUTHORIZED_ACCESS);
+}
+
+/// More than the network holds for a peer that does not read.
+const UNREAD_EVENTS: i64 = 64;
+
+/// A reader with credit for all events and a small window in the network, which has read for as long as anything moved,
+/// nothing of it, and then for so long again in time that the runtime makes pass.
+async fn unread_for(hub: &TestHub, time: Duration) -> (Client, LinkId) {
+    let body = vec![0; 200 * 1024];
+    let bodies: Vec<&[u8]> = (0..UNREAD_EVENTS).map(|_| &body[..]).collect();
+    let partition = send(hub, &bodies).await.to_string();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    let mut client = Client::open_over(socket.connect(hub.address).await.unwrap()).await;
+    let cbs = client.pair("$cbs").await;
+    assert_eq!(
+        client.put_token(cbs, &hub.policy_token("service", "")).await,
+        Answer::ok()
+    );
+    let wish = Wish {
+        partition: &partition,
+        ..WISH
+    };
+    let link = client.attach(wish.attach("slow")).await.unwrap();
+    client.amqp.grant(link, 1000).unwrap();
+    client.flush().await;
+    // The tests of time-outs have no other way to see that nothing moves any more.
+    sleep(Duration::from_secs(2)).await;
+    pause();
+    sleep(time).await;
+    resume();
+    (client, link)
+}
+
+#[tokio::test]
+async fn a_reader_may_work_for_minutes_on_what_it_has() {
+    let hub = start().await;
+    let (mut client, link) = unread_for(&hub, AMQP_UNREAD_MAX * 9 / 10).await;
+    for expected in 0..UNREAD_EVENTS {
+        assert_eq!(sequence(&event(&mut client, link).await), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_never_reads_on_is_given_up() {
+    let hub = start().await;
+    let (mut client, _) = unread_for(&hub, AMQP_UNREAD_MAX + Duration::from_secs(1)).await;
+    let mut events = 0;
+    while let Some(event) = client.event().await {
+        events += i64::from(matches!(event, Event::Delivery(_)));
+    }
+    assert!(events < UNREAD_EVENTS, "{events}");
 }
