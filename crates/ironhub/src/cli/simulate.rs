@@ -187,7 +187,8 @@ impl SimulateArgs {
             let id = IdentityId::device(device.device_id);
             let host = &hub.connection.host_name;
             let connection = connection_string(host, &id, &device.authentication, WhichKey::Primary)?;
-            Ok(hub.device_builder(connection))
+            // Each remembers TLS sessions by itself, as devices do: thousands that come back together resume theirs.
+            Ok(hub.device_builder(connection).trust(hub.trust.with_own_sessions()))
         });
         builders.collect()
     }
