@@ -112,6 +112,10 @@ impl Error {
     }
 
     pub(crate) fn lost(error: &io::Error) -> Self {
+        // TLS tells at length of a stream that ended without its goodbye, with a link to a manual.
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            return Self::Lost("the hub went away without a word".to_owned());
+        }
         Self::Lost(error.to_string())
     }
 }
@@ -179,6 +183,18 @@ mod tests {
         ] {
             assert_eq!(error.is_transient(), transient, "{error}");
         }
+    }
+
+    #[test]
+    fn a_lost_connection_is_told_in_few_words() {
+        let cut = io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "peer closed connection: https://docs.example",
+        );
+        let told = Error::lost(&cut).to_string();
+        assert_eq!(told, "the connection was lost: the hub went away without a word");
+        let reset = io::Error::new(io::ErrorKind::ConnectionReset, "reset");
+        assert_eq!(Error::lost(&reset).to_string(), "the connection was lost: reset");
     }
 
     #[test]
