@@ -10,6 +10,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, IF_MATCH, USER_AGENT};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
+use ironhub_model::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout};
@@ -32,8 +33,22 @@ pub(super) struct Http {
     endpoint: Endpoint,
     tls: Arc<ClientConfig>,
     key: Arc<SigningKey>,
-    token: Mutex<Option<(Arc<str>, Instant)>>,
+    token: Mutex<Option<KeptToken>>,
     idle: Mutex<Vec<Connection>>,
+}
+
+/// A token that goes with every request until it is time for another.
+struct KeptToken {
+    text: Arc<str>,
+    made: Moment,
+    renew_after: Duration,
+}
+
+/// The steady clock stands still while the machine sleeps, and the time of day is set now and then.
+#[derive(Clone, Copy)]
+struct Moment {
+    steady: Instant,
+    time: Timestamp,
 }
 
 /// One request.
@@ -197,20 +212,66 @@ impl Http {
     }
 
     fn token(&self) -> Arc<str> {
-        let now = Instant::now();
+        let now = Moment {
+            steady: Instant::now(),
+            time: clock::now(),
+        };
         let mut current = lock(&self.token);
-        if let Some((token, renew_at)) = &*current
-            && now < *renew_at
-        {
-            return Arc::clone(token);
+        if let Some(kept) = current.as_ref().filter(|kept| kept.is_fresh(now)) {
+            return Arc::clone(&kept.text);
         }
-        let token = self.key.token(clock::now());
+        let token = self.key.token(now.time);
         let text: Arc<str> = token.text.into();
-        *current = Some((Arc::clone(&text), now + token.renew_after));
+        *current = Some(KeptToken {
+            text: Arc::clone(&text),
+            made: now,
+            renew_after: token.renew_after,
+        });
         text
+    }
+}
+
+impl KeptToken {
+    fn is_fresh(&self, now: Moment) -> bool {
+        let steady = now.steady.saturating_duration_since(self.made.steady);
+        let is_set_back = now.time < self.made.time;
+        !is_set_back && steady.max(now.time.since(self.made.time)) < self.renew_after
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A token made at 1000 s of the day, to be replaced after 100 s.
+    #[track_caller]
+    fn check(steady_s: u64, time_s: i64, is_fresh: bool) {
+        let begin = Instant::now();
+        let token = KeptToken {
+            text: "t".into(),
+            made: Moment {
+                steady: begin,
+                time: Timestamp::from_secs(1000),
+            },
+            renew_after: Duration::from_secs(100),
+        };
+        let now = Moment {
+            steady: begin + Duration::from_secs(steady_s),
+            time: Timestamp::from_secs(time_s),
+        };
+        assert_eq!(token.is_fresh(now), is_fresh, "{steady_s} {time_s}");
+    }
+
+    #[test]
+    fn tokens_are_made_anew_by_either_clock() {
+        check(0, 1000, true);
+        check(99, 1099, true);
+        check(100, 1100, false);
+        check(1, 5000, false); // The machine slept, or its clock was set.
+        check(1, 999, false);
+    }
 }
