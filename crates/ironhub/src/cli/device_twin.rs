@@ -153,6 +153,10 @@ impl<T: Args> UpdateArgs<T> {
 impl<T: Args> ReplaceArgs<T> {
     async fn run(&self, id: &IdentityId) -> Result<(), Failure> {
         let next = json_text::parse_object("--json", &self.json)?;
+        if next.get("tags").is_none() && next.pointer("/properties/desired").is_none() {
+            let message = "--json has neither tags nor properties.desired: there is nothing to replace";
+            return Err(Failure::usage(message).with_hint("such as {\"properties\": {\"desired\": {\"interval\": 5}}}"));
+        }
         let twin = self
             .login
             .service()?

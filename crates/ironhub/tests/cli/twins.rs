@@ -34,7 +34,8 @@ async fn a_twin_is_shown_updated_and_replaced() {
 
     let etag = before["etag"].as_str().unwrap();
     stage.refuses("twin-stale", 3, &device("update", &["--tags", "{}", "-e", etag]));
-    stage.refuses("twin-replace-stale", 3, &device("replace", &["-j", "{}", "-e", etag]));
+    let stale = ["-j", "{\"tags\":{}}", "-e", etag];
+    stage.refuses("twin-replace-stale", 3, &device("replace", &stale));
     assert_eq!(stage.json(&device("show", &[])), shown, "nothing is half-done");
 
     let file = stage.home.path("twin.json");
@@ -67,6 +68,8 @@ async fn a_twin_takes_what_is_one() {
         2,
         &device("update", &["--tags", "@/nonexistent/tags.json"]),
     );
+    let misplaced = ["-j", "{\"desired\":{\"interval\":5}}"];
+    stage.refuses("twin-replace-nothing", 2, &device("replace", &misplaced));
     stage.refuses("twin-no-object", 2, &device("replace", &["-j", "[1]"]));
     stage.refuses("twin-bad-name", 3, &device("update", &["--desired", r#"{"a.b": 1}"#]));
     stage.refuses("twin-too-deep", 3, &device("update", &["--tags", &nested(12)]));
