@@ -34,8 +34,8 @@ async fn a_twin_is_shown_updated_and_replaced() {
 
     let etag = before["etag"].as_str().unwrap();
     stage.refuses("twin-stale", 3, &device("update", &["--tags", "{}", "-e", etag]));
-    let stale = ["-j", "{\"tags\":{}}", "-e", etag];
-    stage.refuses("twin-replace-stale", 3, &device("replace", &stale));
+    let late = ["-j", "{\"tags\":{}}", "-e", etag];
+    stage.refuses("twin-replace-stale", 3, &device("replace", &late));
     assert_eq!(stage.json(&device("show", &[])), shown, "nothing is half-done");
 
     let file = stage.home.path("twin.json");
