@@ -2,8 +2,8 @@
 //! disk syncs batches of the same size into a zeroed file: `cargo bench --bench log_append [-- seconds [directory]]`.
 //!
 //! The log is measured where a log under load spends its life: in segments that were prepared ahead, with sealing going
-//! on beside. A fresh log's first segment grows as it is written, and each of its syncs has the file system write its own
-//! notes besides.
+//! on beside. A fresh log's first segment grows by steps as it is written, and some of its syncs have the file system write
+//! its own notes besides.
 //!
 //! Rounds of both are interleaved and the medians printed, because the disk and the machine change their mind. CPU time
 //! is user and system time of threads, from `/proc/self/task`: of all, producers included; of those of the log, which
