@@ -76,7 +76,7 @@ impl<P: Ports> Core<P> {
         }
         match committed {
             Ok(_) => {
-                count(status);
+                count(status, 1);
                 settling.removed();
                 Ok(())
             }
@@ -177,7 +177,7 @@ impl<P: Ports> Core<P> {
         let mailbox = mailbox_key(device);
         let mails = self.state.mailbox(&mailbox, None, usize::MAX).await?;
         let mut commit = Commit::new();
-        let mut purged = 0;
+        let (mut purged, mut dropped) = (0, 0);
         for mail in mails {
             let receipt = QueuedMessage::read(&mail)?.receipt();
             commit = commit.mail(MailOp::Remove {
@@ -189,10 +189,16 @@ impl<P: Ports> Core<P> {
                 if receipt.ack.wants(FeedbackStatus::Purged) {
                     commit = commit.mail(feedback::report(self, device, &receipt, FeedbackStatus::Purged)?);
                 }
+            } else {
+                dropped += 1;
             }
         }
         match self.commit(commit).await {
-            Ok(_) => Ok(Some(purged)),
+            Ok(_) => {
+                count(Some(FeedbackStatus::Purged), purged);
+                count(None, dropped);
+                Ok(Some(purged))
+            }
             Err(CommitError::NoMail(_)) => Ok(None),
             Err(CommitError::MailboxFull(_)) => Err(HubError::Busy),
             Err(error) => Err(error.into()),
@@ -208,7 +214,7 @@ fn queue_of(caller: &DevicePrincipal) -> Result<&DeviceId, HubError> {
     }
 }
 
-fn count(status: Option<FeedbackStatus>) {
+fn count(status: Option<FeedbackStatus>, messages: u32) {
     let outcome = match status {
         Some(FeedbackStatus::Success) => "completed",
         Some(FeedbackStatus::Expired) => "expired",
@@ -217,5 +223,5 @@ fn count(status: Option<FeedbackStatus>) {
         Some(FeedbackStatus::Purged) => "purged",
         None => "dropped",
     };
-    metrics::counter!("ironhub_c2d_settled_total", "outcome" => outcome).increment(1);
+    metrics::counter!("ironhub_c2d_settled_total", "outcome" => outcome).increment(messages.into());
 }
