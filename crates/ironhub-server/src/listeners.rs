@@ -56,8 +56,8 @@ impl Bound {
         let mqtt = bind_tls("mqtt-port", "mqtt", listeners.mqtt).await?;
         let amqp = bind_tls("amqp-port", "amqp", listeners.amqp).await?;
         let https = bind_https(config, options("https", Some(https_tls), peers)).await?;
-        let mqtt_plain = bind_plain("plain-mqtt-port", "mqtt-plain", listeners.mqtt_plain).await?;
-        let amqp_plain = bind_plain("plain-amqp-port", "amqp-plain", listeners.amqp_plain).await?;
+        let mqtt_plain = bind_plain("plain-mqtt-port", "mqtt_plain", listeners.mqtt_plain).await?;
+        let amqp_plain = bind_plain("plain-amqp-port", "amqp_plain", listeners.amqp_plain).await?;
         let options = options("health", None, PeerPolicy::Any);
         let health = bind("health-port", listeners.health_address, listeners.health, options).await?;
         Ok(Self {

@@ -55,7 +55,7 @@ impl<W: WebSocketService> HttpService<W> {
         upgrade: &Mutex<Option<Upgrade>>,
     ) -> Response<Body> {
         if !self.origins.allow(request.headers().get(ORIGIN)) {
-            metrics::counter!("ironhub_http_refused_total", "reason" => "origin").increment(1);
+            metrics::counter!("ironhub_http_requests_refused_total", "reason" => "origin").increment(1);
             return empty_response(StatusCode::FORBIDDEN);
         }
         if websocket::is_path(request.uri().path()) {
@@ -65,7 +65,7 @@ impl<W: WebSocketService> HttpService<W> {
                     response
                 }
                 Err(status) => {
-                    metrics::counter!("ironhub_http_refused_total", "reason" => "upgrade").increment(1);
+                    metrics::counter!("ironhub_http_requests_refused_total", "reason" => "upgrade").increment(1);
                     empty_response(status)
                 }
             };

@@ -311,7 +311,7 @@ impl<P: Ports> Link<P> {
                 .set_model_id(&self.principal.id, model_id)
                 .await?;
         }
-        metrics::counter!("ironhub_connections_opened_total").increment(1);
+        metrics::counter!("ironhub_device_connections_total").increment(1);
         if let Some(number) = self.beginning {
             self.core.tell_connected(&self.principal, number).await?;
         }

@@ -34,7 +34,7 @@ impl<S> Unread<S> {
         }
         let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(STALL_MAX)));
         stall.as_mut().poll(cx).map(|()| {
-            metrics::counter!("ironhub_http_refused_total", "reason" => "unread").increment(1);
+            metrics::counter!("ironhub_http_connections_cut_total", "reason" => "not_reading").increment(1);
             Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not read"))
         })
     }

@@ -134,7 +134,7 @@ fn report<P: Ports>(call: &Call<P>, about: &About, refusal: &Refusal) {
     static REFUSED: LogLimit = LogLimit::new();
     static FAILED: LogLimit = LogLimit::new();
     let told = refusal.told();
-    metrics::counter!("ironhub_https_refused_total", "reason" => told.name).increment(1);
+    metrics::counter!("ironhub_https_requests_refused_total", "error" => told.name).increment(1);
     let (request_id, operation, error) = (call.id, about.label, told.name);
     if told.status().is_server_error() {
         if let Some(held_back) = FAILED.pass() {

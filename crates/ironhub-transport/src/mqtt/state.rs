@@ -269,7 +269,7 @@ enum Step {
 }
 
 fn ignore(reason: &'static str) {
-    metrics::counter!("ironhub_mqtt_ignored_total", "reason" => reason).increment(1);
+    metrics::counter!("ironhub_mqtt_messages_ignored_total", "reason" => reason).increment(1);
     debug!(reason, "message ignored");
 }
 
