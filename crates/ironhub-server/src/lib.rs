@@ -20,7 +20,7 @@ pub mod declared;
 pub mod dev_keys;
 mod initial;
 mod listeners;
-mod metrics;
+pub mod metrics;
 pub mod policies;
 pub mod seed;
 pub mod server;

@@ -1,16 +1,42 @@
 //! Metrics in Prometheus's text form. One recorder per process: hubs of one process share it.
 
+mod table;
+
 use std::sync::OnceLock;
 
 use ironhub_storage_embedded::log::{Log, LogStats};
-use metrics::{counter, gauge};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+pub use table::{CHAPTERS, Chapter, Kind, Label, Metric};
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// Starts recording. A program that has a recorder of its own keeps it.
 pub(crate) fn install() {
-    RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().ok());
+    RECORDER.get_or_init(|| {
+        let recorder = PrometheusBuilder::new().install_recorder().ok();
+        CHAPTERS.iter().flat_map(|chapter| chapter.metrics).for_each(introduce);
+        recorder
+    });
+}
+
+/// Explains a metric, and shows its counters at 0 where their names are known: what is missing cannot rise, and the
+/// first failure would alarm nobody.
+fn introduce(metric: &Metric) {
+    match metric.kind {
+        Kind::Counter => describe_counter!(metric.name, metric.help),
+        Kind::Gauge => return describe_gauge!(metric.name, metric.help),
+    }
+    match metric.labels {
+        [] => counter!(metric.name).increment(0),
+        [label] if label.others.is_none() => {
+            for value in label.values() {
+                counter!(metric.name, label.name => value).increment(0);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// All metrics as text, those of the event log as they are now.

@@ -43,7 +43,10 @@ async fn a_lack_of_descriptors_is_waited_out() {
     hub.process.logged("cannot accept a connection, retrying").await;
     drop(connections);
     let metrics = metrics(hub.port("health")).await;
-    assert!(metrics.contains("ironhub_accept_errors_total"), "{metrics}");
+    let errors = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("ironhub_accept_errors_total{port=\"mqtt_plain\"} "));
+    assert!(errors.unwrap().parse::<u64>().unwrap() > 0, "{metrics}");
     hub.owner()
         .await
         .call("GET /statistics/devices", "")

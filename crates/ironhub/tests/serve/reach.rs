@@ -124,6 +124,13 @@ async fn metrics_tell_what_the_log_has_done() {
         (value("ironhub_log_sealed_files"), value("ironhub_log_sealed_bytes")),
         (0, 0)
     );
+    // What has not happened is shown too, and everything is explained.
+    assert_eq!(value("ironhub_mqtt_wills_lost_total"), 0);
+    assert_eq!(value("ironhub_auth_failures_total{reason=\"wrong_signature\"}"), 0);
+    for name in metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let name = name.split(' ').next().unwrap();
+        assert!(metrics.contains(&format!("# HELP {name} ")), "{name}");
+    }
     hub.stop().await;
 }
 
