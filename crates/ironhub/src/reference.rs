@@ -1,6 +1,7 @@
-//! The pages `docs/reference/settings.md` and `docs/reference/commands.md`, written from the definitions themselves.
+//! The pages `settings.md`, `commands.md` and `metrics.md` of `docs/reference`, written from the definitions themselves.
 
 mod commands;
+mod metrics;
 
 use std::error::Error;
 use std::fmt::Write;
@@ -19,6 +20,8 @@ pub(crate) enum Page {
     Settings,
     /// All commands.
     Commands,
+    /// All metrics.
+    Metrics,
 }
 
 /// Prints the page.
@@ -26,6 +29,7 @@ pub(crate) fn run(which: Page) -> Result<(), Box<dyn Error>> {
     output::print(&match which {
         Page::Settings => page(),
         Page::Commands => commands::page(),
+        Page::Metrics => metrics::page(),
     })?;
     Ok(())
 }
