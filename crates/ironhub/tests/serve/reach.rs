@@ -94,12 +94,23 @@ async fn plain(port: u16, request: &str) -> String {
 }
 
 #[tokio::test]
-async fn metrics_tell_what_the_log_has_done() {
+async fn metrics_tell_what_the_hub_has_done() {
     let mut stage = Stage::new();
     let hub = stage.start(stage.dev(&[])).await;
     let mut owner = hub.owner().await;
     let sent = owner.call_with("POST /devices/MyPythonDevice/messages/events", &[], "21.5".into());
     assert_eq!(sent.await.unwrap().status.as_u16(), 204);
+    let sent = owner.call_with(
+        "POST /devices/MyPythonDevice/messages/devicebound",
+        &[],
+        "turn north".into(),
+    );
+    assert_eq!(sent.await.unwrap().status.as_u16(), 204);
+    owner
+        .call("DELETE /devices/MyPythonDevice/commands", "")
+        .await
+        .unwrap()
+        .expect(200);
     let metrics = plain(hub.port("health"), "GET /metrics HTTP/1.1\nHost: localhost").await;
     let value = |name: &str| -> u64 {
         let line = metrics
@@ -124,6 +135,8 @@ async fn metrics_tell_what_the_log_has_done() {
         (value("ironhub_log_sealed_files"), value("ironhub_log_sealed_bytes")),
         (0, 0)
     );
+    assert_eq!(value("ironhub_c2d_enqueued_total"), 1);
+    assert_eq!(value("ironhub_c2d_settled_total{outcome=\"purged\"}"), 1);
     // What has not happened is shown too, and everything is explained.
     assert_eq!(value("ironhub_mqtt_wills_lost_total"), 0);
     assert_eq!(value("ironhub_auth_failures_total{reason=\"wrong_signature\"}"), 0);
