@@ -199,7 +199,8 @@ pub(crate) async fn check_full() {
     until_health(hub, 200, &[]).await;
 
     disk.fill();
-    let late = send(&mut device, 5..45);
+    // More than the log's file has been given room for: 256 KiB at a time.
+    let late = send(&mut device, 5..125);
     device.flush().await.unwrap();
     let mut other = hub.service.connect().await.unwrap();
     let patching = tokio::spawn(async move { tag(&mut other, 2).await });
@@ -221,7 +222,7 @@ pub(crate) async fn check_full() {
 
     let process = home.start().await;
     let mut caller = process.hub.service.connect().await.unwrap();
-    assert_eq!(messages(&mut caller).await, 45);
+    assert_eq!(messages(&mut caller).await, 125);
     assert_eq!(tag_now(&mut caller).await, 2);
     process.kill();
 
