@@ -145,9 +145,13 @@ impl DeviceClient {
     /// The device's cloud-to-device messages. There is one stream for each client; a second call fails.
     pub async fn c2d(&self) -> Result<C2dStream, Error> {
         let taken = || Error::Configuration("the stream of cloud-to-device messages is taken already".to_owned());
-        let deliveries = self.0.deliveries.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let deliveries = deliveries.ok_or_else(taken)?;
+        let deliveries = || self.0.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
+        if deliveries().is_none() {
+            return Err(taken());
+        }
         self.subscribe(Subscription::C2d).await?;
+        // Not before: a call that fails, or that nobody waits for any more, leaves the stream to another.
+        let deliveries = deliveries().take().ok_or_else(taken)?;
         let commands = self.0.commands.downgrade();
         Ok(C2dStream::new(deliveries, commands, self.0.epoch.clone()))
     }
