@@ -286,6 +286,8 @@ async fn a_measurement_that_cannot_be_says_why() {
     stage.refuses("bench-no-operations", 2, &["bench", "method", "--count", "0"]);
     stage.refuses("bench-no-rate", 2, &["bench", "latency", "--rate=-5"]);
     stage.refuses("bench-bad-prefix", 2, &["bench", "twin", "--prefix", "no spaces"]);
+    let no_process = u32::MAX.to_string();
+    stage.refuses("bench-no-process", 2, &["bench", "connect", "--hub-pid", &no_process]);
     stage.hub.kill();
     stage.refuses("bench-no-hub", 4, &["bench", "connect"]);
 }

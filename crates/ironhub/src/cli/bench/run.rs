@@ -21,6 +21,12 @@ const DRAIN_WAIT_MAX: Duration = Duration::from_secs(10);
 
 pub(super) async fn run<B: Benchmark>(bench: B) -> Result<(), Failure> {
     let common = bench.common();
+    if let Some(pid) = common.hub_pid
+        && Process::of(pid).cpu().is_none()
+    {
+        let message = format!("--hub-pid {pid}: no such process, or this system does not tell its processor time");
+        return Err(Failure::usage(message));
+    }
     let mut interrupt = Interrupt::listen()?;
     let mut stage = Stage::open(common)?;
     let measured = tokio::select! {
