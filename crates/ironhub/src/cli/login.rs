@@ -55,14 +55,6 @@ impl Login {
         self.hub()?.service()
     }
 
-    /// A device's or module's client: by the login when it is the identity's own, else by what the registry knows.
-    #[expect(dead_code, reason = "for the verbs that act as a device, which come next")]
-    pub(crate) async fn device_builder(&self, id: &IdentityId) -> Result<DeviceClientBuilder, Failure> {
-        let hub = self.hub()?;
-        let connection = hub.connection_of(id).await?;
-        Ok(hub.device_builder(connection))
-    }
-
     /// The hub as this policy sees it: only the development hub's are known here, a login is one.
     pub(crate) fn hub_as(&self, policy: &str) -> Result<Hub, Failure> {
         if self.connection_string.is_none() {
